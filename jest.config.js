@@ -1,0 +1,17 @@
+// Three projects, told apart by file name: pure tests sit beside the code (*.test.ts), tests that start real servers
+// are *.integration.test.ts, journeys on a real cluster are e2e/<journey>/*.e2e.test.ts.
+const shared = {
+  testEnvironment: 'node',
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }] },
+  transformIgnorePatterns: ['/node_modules/'],
+  randomize: true,
+}
+
+export default {
+  projects: [
+    { ...shared, displayName: 'unit', roots: ['<rootDir>/packages', '<rootDir>/tools'], testMatch: ['**/*.test.ts'], testPathIgnorePatterns: ['\\.integration\\.test\\.ts$'] },
+    { ...shared, displayName: 'integration', roots: ['<rootDir>/packages'], testMatch: ['**/*.integration.test.ts'] },
+    { ...shared, displayName: 'e2e', roots: ['<rootDir>/e2e'], testMatch: ['**/*.e2e.test.ts'] },
+  ],
+}
