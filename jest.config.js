@@ -3,14 +3,25 @@
 const shared = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }] },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2023', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
+    ],
+  },
   transformIgnorePatterns: ['/node_modules/'],
-  randomize: true,
 }
 
 export default {
+  randomize: true,
   projects: [
-    { ...shared, displayName: 'unit', roots: ['<rootDir>/packages', '<rootDir>/tools'], testMatch: ['**/*.test.ts'], testPathIgnorePatterns: ['\\.integration\\.test\\.ts$'] },
+    {
+      ...shared,
+      displayName: 'unit',
+      roots: ['<rootDir>/packages', '<rootDir>/tools'],
+      testMatch: ['**/*.test.ts'],
+      testPathIgnorePatterns: ['\\.integration\\.test\\.ts$'],
+    },
     { ...shared, displayName: 'integration', roots: ['<rootDir>/packages'], testMatch: ['**/*.integration.test.ts'] },
     { ...shared, displayName: 'e2e', roots: ['<rootDir>/e2e'], testMatch: ['**/*.e2e.test.ts'] },
   ],

@@ -1,1 +1,41 @@
-export {}
+export { annotations, containerNames, labels } from './labels.ts'
+export { apiVersion, group, version, type Kind, type ObjectMeta, type Resource } from './kinds/kind.ts'
+export {
+  agentSession,
+  type AgentSession,
+  type AgentSessionSpec,
+  type AgentSessionStatus,
+  type PodStatus,
+} from './kinds/agent-session.ts'
+export {
+  clusterEgressPolicy,
+  egressPolicy,
+  type ClusterEgressPolicy,
+  type EgressPolicy,
+  type EgressPolicySpec,
+} from './kinds/egress-policy.ts'
+export {
+  approvalRequest,
+  type ApprovalDecision,
+  type ApprovalRequest,
+  type ApprovalRequestSpec,
+  type ApprovalRequestStatus,
+} from './kinds/approval-request.ts'
+export { kinds } from './kinds/index.ts'
+export type { Condition } from './shapes/condition.ts'
+export { approvalDefaults, type EgressRule } from './shapes/rule.ts'
+export { detectorNames, type DetectorName, type MaskingProfile } from './shapes/masking.ts'
+export { parseByteQuantity, parseDurationMs } from './shapes/scalars.ts'
+export { parseResource, type Parsed, type Problem } from './crd/parse-resource.ts'
+export { toCrd } from './crd/to-crd.ts'
+export type { EffectivePolicy, RuleList } from './effective-policy.ts'
+export {
+  controlAudience,
+  controlPaths,
+  controlPingIntervalMs,
+  type ApprovalAsk,
+  type ApprovalOutcome,
+  type ApprovalState,
+  type ControlEvent,
+  type Heartbeat,
+} from './control.ts'

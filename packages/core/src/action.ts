@@ -23,7 +23,22 @@ export interface HttpFacet {
 }
 
 /** The kinds of SQL statement that rules name. */
-export const sqlVerbs = ['Select', 'Insert', 'Update', 'Delete', 'Merge', 'Truncate', 'Copy', 'Define', 'Grant', 'Call', 'Set', 'Transaction', 'Maintain', 'Other'] as const
+export const sqlVerbs = [
+  'Select',
+  'Insert',
+  'Update',
+  'Delete',
+  'Merge',
+  'Truncate',
+  'Copy',
+  'Define',
+  'Grant',
+  'Call',
+  'Set',
+  'Transaction',
+  'Maintain',
+  'Other',
+] as const
 export type SqlVerb = (typeof sqlVerbs)[number]
 
 /** One parsed SQL statement. `WITH d AS (DELETE …) SELECT …` has verbs `Delete` and `Select`. */
