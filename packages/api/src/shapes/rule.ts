@@ -131,7 +131,7 @@ const credential = withRules(
 )
 
 /** Terms of an Approve rule that names none. */
-export const approvalDefaults = { hold: '90s', expires: approvalDefaults.expires, grant: 'Once' } as const
+export const approvalDefaults = { hold: '90s', expires: '30m', grant: 'Once' } as const
 
 const approval = object(
   {
