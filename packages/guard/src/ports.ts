@@ -1,0 +1,9 @@
+/** Ports of the sidecar inside the pod. The rule set, the sidecar and the injector agree on them here. */
+export const sidecarPorts = {
+  /** Redirected TCP; loopback only. */
+  transparent: 15001,
+  /** Redirected DNS, UDP and TCP; loopback only. */
+  dns: 15053,
+  /** Probes and metrics; every interface. */
+  health: 15021,
+} as const
