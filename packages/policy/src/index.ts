@@ -1,1 +1,8 @@
-export {}
+export type { ApprovalTerms, Effects, Verdict } from './verdict.ts'
+export type { CompiledPolicy, DestinationStanding, ExplainStep } from './compiled-policy.ts'
+export { compilePolicy } from './compile/compile-policy.ts'
+export { resolvePolicy, type PolicySources } from './resolve/resolve-policy.ts'
+export { normalisePath, type RequestTarget } from './http/normalise-path.ts'
+export { matchesHost } from './destination/host-pattern.ts'
+export { loadSqlParser, maxSqlCharacters, type SqlClassifier } from './sql/classify.ts'
+export { SqlUnparseableError } from './errors.ts'

@@ -1,0 +1,72 @@
+import { labels, type AgentSession, type EffectivePolicy } from '@chaperone/api'
+import { bindPod } from '../binding/bind-pod.ts'
+import { inject } from '../inject/inject.ts'
+import type { Pod } from '../inject/pod.ts'
+import { refusals } from '../inject/refusals.ts'
+import type { InjectSettings } from '../inject/settings.ts'
+import type { AdmissionOutcome, AdmissionRequest } from './review.ts'
+
+export interface PodHandlerPorts {
+  /** Whether sessions and policies have been read; before that nothing can be judged. */
+  readonly synced: () => boolean
+  readonly sessions: (namespace: string) => readonly AgentSession[]
+  readonly namespaceLabels: (namespace: string) => Promise<Readonly<Record<string, string>>>
+  readonly effectivePolicy: (session: AgentSession) => EffectivePolicy
+  readonly settings: () => Omit<InjectSettings, 'proxyUid' | 'session' | 'credentialSecrets'>
+  /** A fresh uid in [100 000, 2³¹ − 1). */
+  readonly drawUid: () => number
+}
+
+/** CREATE of a pod in a labelled namespace: bind it, refuse what cannot be contained, inject. Deny, never skip. */
+export function createPodHandler(ports: PodHandlerPorts): (request: AdmissionRequest) => Promise<AdmissionOutcome> {
+  return async (request) => {
+    const namespace = request.namespace ?? ''
+    const pod = request.object as unknown as Pod
+    if (!ports.synced()) return deny('the operator has not read the AgentSessions yet; retry')
+    const binding = bindPod(pod, ports.sessions(namespace))
+    if (binding.kind === 'refused') return deny(binding.message)
+    if (binding.kind === 'unselected') {
+      const required = (await ports.namespaceLabels(namespace))[labels.injection] === 'required'
+      return required
+        ? deny(
+            `no AgentSession selects this pod, and namespace "${namespace}" is labelled ${labels.injection}=required`,
+          )
+        : { kind: 'allow' }
+    }
+    const problems = refusals(pod)
+    if (problems.length > 0) return deny(`this pod cannot be contained: ${problems.join('; ')}`)
+    const policy = ports.effectivePolicy(binding.session)
+    return {
+      kind: 'mutate',
+      object: inject(pod, {
+        ...ports.settings(),
+        proxyUid: freshUid(pod, ports.drawUid),
+        session: { name: policy.session.name, uid: policy.session.uid, policyHash: policy.hash },
+        credentialSecrets: credentialSecrets(policy),
+      }),
+    }
+  }
+}
+
+const deny = (message: string): AdmissionOutcome => ({ kind: 'deny', message: `chaperone: ${message}` })
+
+/** A uid that nothing in the pod runs as, nor would verify. */
+function freshUid(pod: Pod, draw: () => number): number {
+  const used = new Set([
+    pod.spec.securityContext?.runAsUser,
+    ...[...pod.spec.containers, ...(pod.spec.initContainers ?? [])].map(
+      (container) => container.securityContext?.runAsUser,
+    ),
+  ])
+  for (;;) {
+    const uid = draw()
+    if (!used.has(uid) && !used.has(uid - 1)) return uid
+  }
+}
+
+function credentialSecrets(policy: EffectivePolicy): string[] {
+  const rules = policy.tiers.flat().flatMap((list) => list.rules)
+  return [
+    ...new Set(rules.flatMap((rule) => (rule.credential === undefined ? [] : [rule.credential.secretRef.name]))),
+  ].sort()
+}

@@ -1,0 +1,45 @@
+import type { Logger } from 'pino'
+import { errorText, type Clock } from '@chaperone/core'
+import { stampDecision } from './approval-handler.ts'
+import { createPodHandler, type PodHandlerPorts } from './pod-handler.ts'
+import { answer, parseReview, type AdmissionOutcome, type AdmissionRequest } from './review.ts'
+import { stampOwner } from './session-handler.ts'
+
+type Handler = (request: AdmissionRequest) => AdmissionOutcome | Promise<AdmissionOutcome>
+
+/** Paths of the webhook configuration. */
+export const admissionPaths = {
+  pods: '/mutate/pods',
+  approvals: '/mutate/approvalrequests',
+  sessions: '/mutate/agentsessions',
+} as const
+
+export interface HttpAnswer {
+  readonly status: number
+  readonly body: string
+}
+
+/** Answers admission calls. A bug denies: it must never let a pod in bare. */
+export function createAdmissionRoutes(
+  ports: PodHandlerPorts & { clock: Clock; log: Logger },
+): (path: string, body: string) => Promise<HttpAnswer> {
+  const handlers: Readonly<Record<string, Handler>> = {
+    [admissionPaths.pods]: createPodHandler(ports),
+    [admissionPaths.approvals]: (request) => stampDecision(request, new Date(ports.clock.now())),
+    [admissionPaths.sessions]: stampOwner,
+  }
+  return async (path, body) => {
+    const handler = handlers[path]
+    if (handler === undefined) return { status: 404, body: 'no such webhook\n' }
+    const request = parseReview(body)
+    if (request === undefined) return { status: 400, body: 'expected an AdmissionReview of admission.k8s.io/v1\n' }
+    let outcome: AdmissionOutcome
+    try {
+      outcome = await handler(request)
+    } catch (error) {
+      ports.log.error({ path, error: errorText(error) }, 'admission failed')
+      outcome = { kind: 'deny', message: 'chaperone: internal error; see the log of the operator' }
+    }
+    return { status: 200, body: JSON.stringify(answer(request, outcome)) }
+  }
+}

@@ -1,0 +1,128 @@
+import type { Heartbeat, PodStatus } from '@chaperone/api'
+import { CodedError, errorText, type Clock } from '@chaperone/core'
+import type { Logger } from 'pino'
+import type { Caller } from './caller.ts'
+
+export class HeartbeatError extends CodedError<'ERR_HEARTBEAT_INVALID'> {}
+
+/** Status is written at most this often for a session. */
+export const flushIntervalMs = 2000
+
+export interface Heartbeats {
+  receive(caller: Caller, heartbeat: Heartbeat): void
+  /** Writes what has changed since the last flush; the caller runs it every `flushIntervalMs`. */
+  flush(): Promise<void>
+  /** Forgets a pod that is gone. */
+  forget(podUid: string): void
+}
+
+interface Entry {
+  readonly namespace: string
+  readonly session: string
+  readonly status: PodStatus
+}
+
+/**
+ * Collects what sidecars report to this replica and writes it, batched, into `status.pods` by server-side apply: a list
+ * map by uid, so that replicas do not disturb one another.
+ */
+export function createHeartbeats(
+  apply: (namespace: string, session: string, pods: readonly PodStatus[]) => Promise<void>,
+  clock: Clock,
+  log: Logger,
+): Heartbeats {
+  const entries = new Map<string, Entry>()
+  const dirty = new Set<string>()
+  const keyOf = (entry: Entry) => `${entry.namespace}/${entry.session}`
+  return {
+    receive(caller, heartbeat) {
+      const entry = {
+        namespace: caller.pod.namespace,
+        session: caller.session.name,
+        status: podStatus(caller, parseHeartbeat(heartbeat), clock.now()),
+      }
+      const before = entries.get(caller.pod.uid)
+      entries.set(caller.pod.uid, entry)
+      if (before === undefined || worthWriting(before.status, entry.status)) dirty.add(keyOf(entry))
+    },
+    async flush() {
+      const keys = [...dirty]
+      dirty.clear()
+      for (const key of keys) {
+        const ofSession = [...entries.values()].filter((entry) => keyOf(entry) === key)
+        const [first] = ofSession
+        if (first === undefined) continue
+        try {
+          await apply(
+            first.namespace,
+            first.session,
+            ofSession.map((entry) => entry.status),
+          )
+        } catch (error) {
+          dirty.add(key)
+          log.warn({ session: key, error: errorText(error) }, 'status not written; trying again')
+        }
+      }
+    },
+    forget(podUid) {
+      entries.delete(podUid)
+    },
+  }
+}
+
+/** A heartbeat that changed nothing is written once a minute, so that `lastHeartbeatTime` stays meaningful. */
+const refreshMs = 60_000
+
+function worthWriting(before: PodStatus, after: PodStatus): boolean {
+  const { lastHeartbeatTime: old, ...then } = before
+  const { lastHeartbeatTime: fresh, ...now } = after
+  return JSON.stringify(then) !== JSON.stringify(now) || Date.parse(fresh) - Date.parse(old) >= refreshMs
+}
+
+function podStatus(caller: Caller, heartbeat: Heartbeat, nowMs: number): PodStatus {
+  const { contained, counters, audit, policyHash } = heartbeat
+  return {
+    uid: caller.pod.uid,
+    name: caller.pod.name,
+    contained: contained.ok,
+    ...(contained.message === undefined ? {} : { containedMessage: contained.message }),
+    ...(policyHash === undefined ? {} : { policyHash }),
+    lastHeartbeatTime: new Date(nowMs).toISOString(),
+    ...counters,
+    audit,
+  }
+}
+
+function parseHeartbeat(body: unknown): Heartbeat {
+  const heartbeat = body as Partial<Heartbeat> | null
+  const problem = (field: string, expected: string) =>
+    new HeartbeatError('ERR_HEARTBEAT_INVALID', `${field}: expected ${expected}`)
+  const { contained, counters, audit, policyHash } = heartbeat ?? {}
+  if (typeof contained?.ok !== 'boolean') throw problem('contained.ok', 'a boolean')
+  if (counters === undefined || ![counters.requests, counters.denied, counters.masked].every(isCount))
+    throw problem('counters', 'counts of requests, denied, masked')
+  if (
+    audit === undefined ||
+    ![audit.sequence, audit.deliveredSequence].every(isCount) ||
+    typeof audit.head !== 'string'
+  )
+    throw problem('audit', 'sequence, head and deliveredSequence')
+  return {
+    contained: { ok: contained.ok, ...short('message', contained.message, 512) },
+    counters: { requests: counters.requests, denied: counters.denied, masked: counters.masked },
+    audit: {
+      sequence: audit.sequence,
+      head: audit.head.slice(0, 64),
+      deliveredSequence: audit.deliveredSequence,
+      ...short('publicKey', audit.publicKey, 256),
+      ...short('message', audit.message, 512),
+    },
+    ...short('policyHash', policyHash, 64),
+  }
+}
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+function short<Name extends string>(name: Name, value: unknown, max: number): { [N in Name]?: string } {
+  return typeof value === 'string' ? ({ [name]: value.slice(0, max) } as { [N in Name]: string }) : {}
+}

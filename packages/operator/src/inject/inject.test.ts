@@ -1,0 +1,140 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { inject, isInjected } from './inject.ts'
+import type { Pod } from './pod.ts'
+import type { InjectSettings } from './settings.ts'
+
+const settings: InjectSettings = {
+  sidecarImage: 'chaperone-sidecar:1',
+  imagePullPolicy: 'IfNotPresent',
+  controlUrl: 'https://chaperone-control.chaperone-system.svc:8443',
+  controlCa: 'PEM',
+  collectorUrl: 'http://chaperone-collector.chaperone-system.svc:4318/v1/logs',
+  logLevel: 'info',
+  resources: { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '256Mi' } },
+  auditMaxBytes: 268435456,
+  proxyUid: 424242,
+  session: { name: 'devin', uid: 'u-1', policyHash: 'h' },
+  credentialSecrets: ['orders-db'],
+}
+
+const agent: Pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'agent', labels: { app: 'devin' } },
+  spec: {
+    futureField: { kept: true },
+    initContainers: [{ name: 'setup', image: 'busybox' }],
+    containers: [
+      {
+        name: 'main',
+        image: 'agent:1',
+        env: [{ name: 'SSL_CERT_FILE', value: '/mine' }],
+        ports: [{ containerPort: 8080 }],
+        volumeMounts: [{ name: 'kube-api-access-x', mountPath: '/var/run/secrets' }],
+      },
+    ],
+    volumes: [
+      { name: 'kube-api-access-x', projected: {} },
+      { name: 'work', emptyDir: {} },
+    ],
+  },
+}
+
+describe('inject', () => {
+  const injected = inject(agent, settings)
+
+  test('guard, sidecar and verify come before every container of the user', () => {
+    expect(injected.spec.initContainers?.map((container) => container.name)).toEqual([
+      'chaperone-guard',
+      'chaperone-sidecar',
+      'chaperone-verify',
+      'setup',
+    ])
+    expect(isInjected(injected)).toBe(true)
+    expect(isInjected(agent)).toBe(false)
+  })
+
+  test('the sidecar is native: it restarts always and does not keep a Job from completing', () => {
+    expect(injected.spec.initContainers?.[1]?.restartPolicy).toBe('Always')
+  })
+
+  test('the guard runs nft without root and with NET_ADMIN alone', () => {
+    const guard = injected.spec.initContainers?.[0]
+    expect(guard).toMatchObject({
+      command: ['/usr/sbin/nft', expect.stringContaining('skuid 424242')],
+      securityContext: { runAsNonRoot: true, capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] } },
+    })
+    expect((guard?.['command'] as string[])[1]).toContain('{ 15021, 8080 }')
+  })
+
+  test('agents have no capability, cannot gain one, and see the trust bundle read-only', () => {
+    for (const container of [...injected.spec.containers, injected.spec.initContainers![3]!]) {
+      expect(container.securityContext).toMatchObject({
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ['ALL'] },
+        seccompProfile: { type: 'RuntimeDefault' },
+      })
+      expect(container.volumeMounts).toEqual([
+        { name: 'chaperone-trust', mountPath: '/etc/chaperone/trust', readOnly: true },
+      ])
+    }
+  })
+
+  test('agents get no Kubernetes token', () => {
+    expect(JSON.stringify(injected)).not.toContain('kube-api-access-x')
+    expect(injected.spec['automountServiceAccountToken']).toBe(false)
+  })
+
+  test('a variable that the container sets itself is kept', () => {
+    const env = injected.spec.containers[0]!.env!
+    expect(env.filter((variable) => variable.name === 'SSL_CERT_FILE')).toEqual([
+      { name: 'SSL_CERT_FILE', value: '/mine' },
+    ])
+    expect(env).toContainEqual({ name: 'NODE_EXTRA_CA_CERTS', value: '/etc/chaperone/trust/ca.crt' })
+  })
+
+  test('only the sidecar mounts credentials, keys, the token and the log', () => {
+    const mounts = (name: string) =>
+      [...injected.spec.initContainers!, ...injected.spec.containers]
+        .filter((container) => container.volumeMounts?.some((mount) => mount.name === name))
+        .map((container) => container.name)
+    for (const volume of ['chaperone-private', 'chaperone-audit', 'chaperone-token', 'chaperone-secret-orders-db'])
+      expect(mounts(volume)).toEqual(['chaperone-sidecar'])
+  })
+
+  test('fields that injection does not know pass through', () => {
+    expect(injected.spec['futureField']).toEqual({ kept: true })
+  })
+
+  test('injecting twice gives what injecting once gives, also with other settings in between', () => {
+    expect(inject(injected, settings)).toEqual(injected)
+    expect(inject(inject(agent, { ...settings, proxyUid: 99999999, credentialSecrets: [] }), settings)).toEqual(
+      injected,
+    )
+  })
+
+  test('whatever a user puts under our names is replaced', () => {
+    const name = fc.constantFrom('chaperone-guard', 'chaperone-sidecar', 'chaperone-verify', 'chaperone-private')
+    fc.assert(
+      fc.property(fc.array(name), fc.array(name), (containers, mounts) => {
+        const hostile: Pod = {
+          ...agent,
+          spec: {
+            ...agent.spec,
+            initContainers: [
+              ...containers.map((each) => ({ name: each, image: 'evil' })),
+              ...agent.spec.initContainers!,
+            ],
+            containers: [
+              { ...agent.spec.containers[0]!, volumeMounts: mounts.map((each) => ({ name: each, mountPath: '/x' })) },
+            ],
+          },
+        }
+        const result = inject(hostile, settings)
+        expect(result.spec.initContainers).toEqual(injected.spec.initContainers)
+        expect(result.spec.containers[0]!.volumeMounts).toEqual(injected.spec.containers[0]!.volumeMounts)
+      }),
+    )
+  })
+})

@@ -1,0 +1,84 @@
+/** A Pod as raw JSON: only the members that injection reads or writes are named; all others pass through untouched. */
+export interface Pod {
+  metadata: Metadata
+  spec: PodSpec
+  [member: string]: unknown
+}
+
+export interface Metadata {
+  name?: string
+  generateName?: string
+  namespace?: string
+  labels?: Record<string, string>
+  annotations?: Record<string, string>
+  [member: string]: unknown
+}
+
+export interface PodSpec {
+  containers: Container[]
+  initContainers?: Container[]
+  volumes?: Volume[]
+  serviceAccountName?: string
+  securityContext?: {
+    runAsUser?: number
+    sysctls?: unknown[]
+    seccompProfile?: { type?: string }
+    [member: string]: unknown
+  }
+  hostNetwork?: boolean
+  hostPID?: boolean
+  hostIPC?: boolean
+  shareProcessNamespace?: boolean
+  [member: string]: unknown
+}
+
+export interface Container {
+  name: string
+  image?: string
+  restartPolicy?: string
+  env?: EnvVar[]
+  ports?: { containerPort: number; hostPort?: number; protocol?: string; [member: string]: unknown }[]
+  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; subPath?: string; [member: string]: unknown }[]
+  securityContext?: SecurityContext
+  livenessProbe?: Probe
+  readinessProbe?: Probe
+  startupProbe?: Probe
+  [member: string]: unknown
+}
+
+export interface SecurityContext {
+  runAsUser?: number
+  runAsGroup?: number
+  runAsNonRoot?: boolean
+  privileged?: boolean
+  allowPrivilegeEscalation?: boolean
+  readOnlyRootFilesystem?: boolean
+  procMount?: string
+  capabilities?: { add?: string[]; drop?: string[] }
+  seccompProfile?: { type?: string; [member: string]: unknown }
+  [member: string]: unknown
+}
+
+export interface EnvVar {
+  name: string
+  value?: string
+  valueFrom?: unknown
+}
+
+export interface Volume {
+  name: string
+  hostPath?: unknown
+  [member: string]: unknown
+}
+
+interface Probe {
+  httpGet?: { port?: number | string; [member: string]: unknown }
+  tcpSocket?: { port?: number | string }
+  grpc?: { port?: number }
+  [member: string]: unknown
+}
+
+/** Names under this prefix are ours; whatever a user puts there is replaced or refused. */
+export const reservedPrefix = 'chaperone-'
+
+export const isReserved = (name: string): boolean => name.startsWith(reservedPrefix)

@@ -1,0 +1,42 @@
+import { expect, test } from '@jest/globals'
+import { refusals } from './refusals.ts'
+import type { Container, Pod } from './pod.ts'
+
+const pod = (spec: object, container: Partial<Container> = {}): Pod => ({
+  metadata: {},
+  spec: { containers: [{ name: 'main', ...container }], ...spec },
+})
+
+test('an ordinary pod is not refused', () => {
+  expect(refusals(pod({}))).toEqual([])
+})
+
+test.each([
+  [pod({ hostNetwork: true }), 'spec.hostNetwork'],
+  [pod({ hostPID: true }), 'spec.hostPID'],
+  [pod({ hostIPC: true }), 'spec.hostIPC'],
+  [pod({ shareProcessNamespace: true }), 'spec.shareProcessNamespace'],
+  [pod({ securityContext: { sysctls: [{ name: 'a' }] } }), 'spec.securityContext.sysctls'],
+  [pod({ volumes: [{ name: 'h', hostPath: { path: '/' } }] }), 'spec.volumes[0].hostPath'],
+  [pod({}, { name: 'chaperone-sidecar' }), 'spec.containers[0].name'],
+  [pod({}, { securityContext: { privileged: true } }), 'spec.containers[0].securityContext.privileged'],
+  [
+    pod({}, { securityContext: { capabilities: { add: ['NET_RAW'] } } }),
+    'spec.containers[0].securityContext.capabilities.add',
+  ],
+  [
+    pod({}, { securityContext: { allowPrivilegeEscalation: true } }),
+    'spec.containers[0].securityContext.allowPrivilegeEscalation',
+  ],
+  [
+    pod({}, { securityContext: { seccompProfile: { type: 'Unconfined' } } }),
+    'spec.containers[0].securityContext.seccompProfile.type',
+  ],
+  [pod({}, { ports: [{ containerPort: 1, hostPort: 80 }] }), 'spec.containers[0].ports[0].hostPort'],
+  [
+    pod({ initContainers: [{ name: 'i', securityContext: { privileged: true } }] }),
+    'spec.initContainers[0].securityContext.privileged',
+  ],
+])('a pod that cannot be contained is refused by a message that names the field %#', (input, field) => {
+  expect(refusals(input)).toEqual([expect.stringMatching(new RegExp(`^${field.replaceAll(/[[\].]/g, '\\$&')}: `))])
+})

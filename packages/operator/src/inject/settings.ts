@@ -1,0 +1,45 @@
+/** What the webhook knows besides the pod: the same settings give the same pod. */
+export interface InjectSettings {
+  readonly sidecarImage: string
+  readonly imagePullPolicy: string
+  /** `https://chaperone-control.chaperone-system.svc:8443`. */
+  readonly controlUrl: string
+  /** PEM that the control server's certificate chains to. */
+  readonly controlCa: string
+  /** OTLP/HTTP endpoint, `http://collector.chaperone-system.svc:4318/v1/logs`. */
+  readonly collectorUrl: string
+  readonly logLevel: string
+  readonly resources: { readonly requests: Record<string, string>; readonly limits: Record<string, string> }
+  /** Bytes that the audit log may hold on disk. */
+  readonly auditMaxBytes: number
+  /** The only uid whose traffic may leave the pod; drawn at random for each pod. */
+  readonly proxyUid: number
+  readonly session: { readonly name: string; readonly uid: string; readonly policyHash: string }
+  /** Secrets that rules of the session cite; mounted into the sidecar only. */
+  readonly credentialSecrets: readonly string[]
+}
+
+/** Where things are inside the sidecar; agents mount only `trust`, read-only. */
+export const paths = {
+  private: '/var/run/chaperone/private',
+  trust: '/var/run/chaperone/trust',
+  audit: '/var/lib/chaperone/audit',
+  token: '/var/run/chaperone/token',
+  credentials: '/var/run/chaperone/credentials',
+} as const
+
+/** Where agents see the trust bundle. */
+export const agentTrustPath = '/etc/chaperone/trust'
+
+export const volumeNames = {
+  private: 'chaperone-private',
+  trust: 'chaperone-trust',
+  audit: 'chaperone-audit',
+  token: 'chaperone-token',
+} as const
+
+export const credentialVolume = (secret: string): string =>
+  `chaperone-secret-${secret}`
+    .slice(0, 63)
+    .replace(/[^a-z0-9]$/, 'x')
+    .replaceAll('.', '-')
