@@ -1,1 +1,1 @@
-export {}
+export { cutsOf, mutationsOf } from './cuts.ts'

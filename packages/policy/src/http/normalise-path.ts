@@ -34,7 +34,7 @@ function decodeUnreserved(path: string): string | undefined {
     const upper = hex.toUpperCase()
     if (!/^[0-9A-F]{2}$/.test(upper) || ambiguousEscapes.has(upper)) valid = false
     const character = String.fromCharCode(Number.parseInt(upper, 16))
-    return unreserved.test(character) && upper.length === 2 ? character : `%${upper}`
+    return unreserved.test(character) ? character : `%${upper}`
   })
   return valid ? decoded : undefined
 }
