@@ -9,7 +9,7 @@ const digestPattern = /^[0-9a-f]{64}$/
 
 /** Checks what a sidecar asks for, field by field: it is ours, but its pod is not. */
 export function parseAsk(body: unknown): ApprovalAsk {
-  const ask = body as ApprovalAsk
+  const ask = body as ApprovalAsk & { readonly action: ApprovalAsk['action'] | undefined }
   const text = (field: string, value: unknown, max: number) => {
     if (typeof value !== 'string' || value.length > max)
       throw new AskError('ERR_ASK_INVALID', `${field}: expected a string of at most ${max} characters`)

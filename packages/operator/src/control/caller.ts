@@ -26,27 +26,24 @@ export class CallerError extends CodedError<'ERR_CONTROL_UNAUTHENTICATED' | 'ERR
 /** Identifies a sidecar by its pod-bound token (TokenReview): pod name and uid come from the review. */
 export async function identifyCaller(ports: CallerPorts, authorization: string | undefined): Promise<Caller> {
   const token = /^Bearer ([\w.-]{1,8192})$/.exec(authorization ?? '')?.[1]
-  if (token === undefined)
-    throw new CallerError('ERR_CONTROL_UNAUTHENTICATED', 'authorization: expected a bearer token')
-  const status = await ports.tokenReview(token, [controlAudience])
-  if (status.authenticated !== true || status.audiences?.includes(controlAudience) !== true) {
-    throw new CallerError(
-      'ERR_CONTROL_UNAUTHENTICATED',
-      `authorization: the token is not valid for audience ${controlAudience}`,
-    )
+  if (token === undefined) throw new CallerError('ERR_CONTROL_UNAUTHENTICATED', 'authorization: expected a bearer token')
+  const { pod, serviceAccount } = boundPod(await ports.tokenReview(token, [controlAudience]))
+  const found = await ports.pod(pod.namespace, pod.name)
+  if (found?.metadata['uid'] !== pod.uid) throw new CallerError('ERR_CONTROL_FORBIDDEN', 'the pod of the token does not exist')
+  const name = found.metadata.labels?.[labels.session]
+  const uid = found.metadata.annotations?.[annotations.sessionUid]
+  if (name === undefined || uid === undefined) throw new CallerError('ERR_CONTROL_FORBIDDEN', 'the pod is bound to no session')
+  return { pod, serviceAccount, session: { name, uid } }
+}
+
+function boundPod({ authenticated, audiences = [], user }: TokenReviewStatus): { pod: PodRef; serviceAccount: string } {
+  if (authenticated !== true || !audiences.includes(controlAudience)) {
+    throw new CallerError('ERR_CONTROL_UNAUTHENTICATED', `authorization: the token is not valid for audience ${controlAudience}`)
   }
-  const username = status.user?.username ?? ''
-  const namespace = /^system:serviceaccount:([^:]+):[^:]+$/.exec(username)?.[1]
-  const name = status.user?.extra?.['authentication.kubernetes.io/pod-name']?.[0]
-  const uid = status.user?.extra?.['authentication.kubernetes.io/pod-uid']?.[0]
-  if (namespace === undefined || name === undefined || uid === undefined)
-    throw new CallerError('ERR_CONTROL_FORBIDDEN', 'the token is not bound to a pod')
-  const pod = await ports.pod(namespace, name)
-  if (pod?.metadata['uid'] !== uid)
-    throw new CallerError('ERR_CONTROL_FORBIDDEN', 'the pod of the token does not exist')
-  const sessionName = pod.metadata.labels?.[labels.session]
-  const sessionUid = pod.metadata.annotations?.[annotations.sessionUid]
-  if (sessionName === undefined || sessionUid === undefined)
-    throw new CallerError('ERR_CONTROL_FORBIDDEN', 'the pod is bound to no session')
-  return { pod: { namespace, name, uid }, serviceAccount: username, session: { name: sessionName, uid: sessionUid } }
+  const serviceAccount = user?.username ?? ''
+  const namespace = /^system:serviceaccount:([^:]+):[^:]+$/.exec(serviceAccount)?.[1]
+  const [name] = user?.extra?.['authentication.kubernetes.io/pod-name'] ?? []
+  const [uid] = user?.extra?.['authentication.kubernetes.io/pod-uid'] ?? []
+  if (namespace === undefined || name === undefined || uid === undefined) throw new CallerError('ERR_CONTROL_FORBIDDEN', 'the token is not bound to a pod')
+  return { pod: { namespace, name, uid }, serviceAccount }
 }

@@ -29,14 +29,12 @@ export function normalisePath(rawTarget: string): RequestTarget | undefined {
 }
 
 function decodeUnreserved(path: string): string | undefined {
-  let valid = true
-  const decoded = path.replaceAll(/%(.{0,2})/g, (_escape, hex: string) => {
-    const upper = hex.toUpperCase()
-    if (!/^[0-9A-F]{2}$/.test(upper) || ambiguousEscapes.has(upper)) valid = false
-    const character = String.fromCharCode(Number.parseInt(upper, 16))
-    return unreserved.test(character) ? character : `%${upper}`
+  const escapes = path.match(/%.{0,2}/g) ?? []
+  if (escapes.some((escape) => !/^%[0-9A-Fa-f]{2}$/.test(escape) || ambiguousEscapes.has(escape.slice(1).toUpperCase()))) return undefined
+  return path.replaceAll(/%../g, (escape) => {
+    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16))
+    return unreserved.test(character) ? character : escape.toUpperCase()
   })
-  return valid ? decoded : undefined
 }
 
 function removeDotSegments(path: string): string | undefined {
