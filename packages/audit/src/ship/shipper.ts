@@ -1,0 +1,80 @@
+import type { Clock, Random } from '@chaperone/core'
+import type { AuditLog } from '../log/audit-log.ts'
+import type { Sink } from './sink.ts'
+
+/** One request to a collector stays well below its default limit of 4 MiB. */
+const maxBatchRecords = 256
+const firstRetryMs = 500
+const maxRetryMs = 15_000
+/** What was refused is tried again, slowly: it may be a collector that is being configured. */
+const refusedRetryMs = 15_000
+
+export interface Shipper {
+  /** Why the last batch did not arrive; undefined while all is well. */
+  readonly problem: string | undefined
+  /** Resolves when everything up to the head at the time of the call has arrived, or at the deadline; says which. */
+  flush(deadlineMs: number): Promise<boolean>
+  stop(): Promise<void>
+}
+
+/** Ships the log in order, at least once: a batch is acknowledged when the sink has it, and nothing is skipped. */
+export function createShipper(ports: { log: AuditLog; sink: Sink; clock: Clock; random: Random }): Shipper {
+  const { log, sink, clock, random } = ports
+  const stopped = new AbortController()
+  let problem: string | undefined
+  const arrived = new Set<() => void>()
+
+  const run = async (): Promise<void> => {
+    let retryMs = firstRetryMs
+    while (!stopped.signal.aborted) {
+      await log.waitFor(log.acknowledged, stopped.signal)
+      const batch = log.read(log.acknowledged, maxBatchRecords)
+      const last = batch.at(-1)
+      if (last === undefined) continue
+      const result = await sink.send(log.resource, batch, stopped.signal)
+      if (result.kind === 'sent') {
+        log.acknowledge(last.seq)
+        problem = undefined
+        retryMs = firstRetryMs
+        for (const tell of arrived) tell()
+        continue
+      }
+      problem = result.message
+      const waitMs =
+        result.kind === 'refused' ? refusedRetryMs : (result.afterMs ?? retryMs * (0.5 + random.fraction()))
+      retryMs = Math.min(retryMs * 2, maxRetryMs)
+      await clock.sleep(Math.min(waitMs, maxRetryMs), stopped.signal).catch(() => undefined)
+    }
+  }
+  const running = run()
+
+  return {
+    get problem() {
+      return problem
+    },
+    async flush(deadlineMs) {
+      const target = log.head.seq
+      const timeout = new AbortController()
+      const late = clock.sleep(deadlineMs, timeout.signal).then(
+        () => false,
+        () => false,
+      )
+      let tell: () => void = () => undefined
+      const done = new Promise<true>((resolve) => {
+        tell = () => {
+          if (log.acknowledged >= target) resolve(true)
+        }
+        arrived.add(tell)
+        tell()
+      })
+      const result = await Promise.race([done, late])
+      arrived.delete(tell)
+      timeout.abort()
+      return result
+    },
+    async stop() {
+      stopped.abort()
+      await running
+    },
+  }
+}
