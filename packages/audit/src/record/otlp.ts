@@ -12,6 +12,7 @@ export const chainAttributes = {
 } as const
 
 /** INFO of the OpenTelemetry logs data model. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum lives in a package that we need for nothing else
 const severityInfo = 9 as NonNullable<ReadableLogRecord['severityNumber']>
 const scope = { name: 'chaperone.dev/audit', version: '1' }
 

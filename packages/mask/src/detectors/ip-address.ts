@@ -1,0 +1,10 @@
+import { isIP } from 'node:net'
+import { findPattern, type Detector } from './detector.ts'
+
+const pattern = /(?<![\w.:])(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7})(?![\w.:])/g
+
+export const ipAddress: Detector = {
+  name: 'IpAddress',
+  label: 'ip',
+  find: (text) => findPattern(text, pattern, (match) => isIP(match) !== 0 && match !== '::'),
+}
