@@ -93,4 +93,6 @@ export interface ClientConnection {
   readonly target: Target
   /** How the name was learnt: a synthetic address, an IP literal, CONNECT, or nothing but SNI/Host. */
   readonly nameFrom: 'address' | 'literal' | 'proxy'
+  /** The client opened with the HTTP/2 preface in clear text (RFC 9113 §3.3). */
+  readonly http2?: boolean
 }

@@ -1,0 +1,181 @@
+import { createServer as createHttp1, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer as createHttp2,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2'
+import type { Duplex } from 'node:stream'
+import { TLSSocket } from 'node:tls'
+import { errorText } from '@chaperone/core'
+import type { Driver, SniffedHello } from '../drivers.ts'
+import type { ClientConnection, Engine } from '../engine/engine.ts'
+import type { TlsTerminator } from '../tls/tls-terminator.ts'
+import { serveExchange, type ExchangeContext, type OpenExchange } from './exchange.ts'
+import { headTimeoutMs, keepAliveTimeoutMs, maxHeadBytes, maxHeaders, maxStreams, requestTimeoutMs } from './limits.ts'
+import type { Answer, ServerRequest } from './message.ts'
+import { serveUpgrade } from './upgrade.ts'
+import { createUpstreamPools } from './upstream-pools.ts'
+
+/** HTTP/1.1 and HTTP/2, with or without TLS: Node's own strict parsers in front, undici behind. */
+export function createHttpDriver(engine: Engine, tls: TlsTerminator): Driver {
+  const pools = createUpstreamPools(engine.upstream)
+  const contexts = new WeakMap<object, ExchangeContext>()
+  const sockets = new Set<Duplex>()
+  const open = new Set<OpenExchange>()
+
+  const exchange = (context: ExchangeContext | undefined, request: ServerRequest, answer: Answer): void => {
+    if (context === undefined) return void answer.destroy()
+    void serveExchange(context, request, answer)
+  }
+  const http1 = createHttp1({
+    maxHeaderSize: maxHeadBytes,
+    headersTimeout: headTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    requireHostHeader: true,
+    insecureHTTPParser: false,
+  })
+  http1.maxHeadersCount = maxHeaders
+  const onHttp1 = (request: IncomingMessage, answer: ServerResponse) =>
+    exchange(contexts.get(request.socket), request, answer)
+  http1.on('request', onHttp1)
+  // The client is told to go on only when the verdict is in.
+  http1.on('checkContinue', onHttp1)
+  http1.on('checkExpectation', onHttp1)
+  http1.on('connect', (_request: IncomingMessage, socket: Duplex) =>
+    socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'),
+  )
+  http1.on('upgrade', (request: IncomingMessage, socket: Duplex, first: Buffer) => {
+    const context = contexts.get(request.socket)
+    if (context === undefined) socket.destroy()
+    else void serveUpgrade(context, request, socket, first)
+  })
+  http1.on(
+    'clientError',
+    (error: NodeJS.ErrnoException, socket: Duplex) => void refuseMalformed(engine, contexts.get(socket), error, socket),
+  )
+
+  const http2 = createHttp2({
+    settings: { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeadBytes, enableConnectProtocol: false },
+    maxSessionInvalidFrames: 100,
+  })
+  let accepting: ExchangeContext | undefined
+  http2.on('session', (session: ServerHttp2Session) => {
+    if (accepting !== undefined) contexts.set(session, accepting)
+    session.on('error', () => undefined)
+  })
+  const onHttp2 = (request: Http2ServerRequest, answer: Http2ServerResponse) =>
+    exchange(
+      request.stream.session === undefined ? undefined : contexts.get(request.stream.session),
+      request,
+      answer as unknown as Answer,
+    )
+  http2.on('request', onHttp2)
+  http2.on('checkContinue', onHttp2)
+
+  const stopListening = engine.policy.subscribe((policy) => {
+    pools.retire()
+    for (const each of open)
+      if (policy === undefined || policy.evaluate(each.action, engine.clock.now()).kind === 'deny') each.cut()
+  })
+
+  /** Node's servers take over a byte stream that already speaks the chosen version. */
+  const take = (socket: Duplex, version: 'h2' | 'http/1.1', context: ExchangeContext): void => {
+    contexts.set(socket, context)
+    if (version === 'http/1.1') return void http1.emit('connection', socket)
+    accepting = context
+    http2.emit('connection', socket)
+    accepting = undefined
+  }
+
+  return {
+    serve(connection, hello) {
+      track(sockets, connection.socket)
+      const context: ExchangeContext = {
+        engine,
+        pools,
+        connection,
+        open,
+        tls: hello === undefined ? undefined : hello.serverName === undefined ? {} : { serverName: hello.serverName },
+      }
+      if (hello !== undefined)
+        void terminate(engine, tls, { connection, hello }, (socket, version) => take(socket, version, context))
+      else take(connection.socket, connection.http2 === true ? 'h2' : 'http/1.1', context)
+    },
+    async close(graceMs) {
+      stopListening()
+      http1.closeIdleConnections()
+      const deadline = engine.clock.elapsedMs() + graceMs
+      while (open.size > 0 && engine.clock.elapsedMs() < deadline) await engine.clock.sleep(50)
+      for (const socket of sockets) socket.destroy()
+      await pools.close()
+    },
+  }
+}
+
+/** Speaks TLS as the server the client named; ALPN chooses the version. */
+async function terminate(
+  engine: Engine,
+  tls: TlsTerminator,
+  { connection, hello }: { connection: ClientConnection; hello: SniffedHello },
+  take: (socket: TLSSocket, version: 'h2' | 'http/1.1') => void,
+): Promise<void> {
+  try {
+    const secureContext = await tls.contextFor(hello.serverName ?? connection.target.host)
+    const socket = new TLSSocket(connection.socket, {
+      isServer: true,
+      secureContext,
+      ALPNProtocols: ['h2', 'http/1.1'],
+    })
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      void engine.recorder.append('connection.blocked', {
+        'chaperone.connection.id': connection.id,
+        'server.address': connection.target.host,
+        'server.port': connection.target.port,
+        'chaperone.reason': 'ClientTlsFailed',
+        'error.type': error.code ?? 'tls',
+      })
+      connection.socket.destroy()
+    })
+    socket.once('secure', () => {
+      socket.removeAllListeners('error')
+      socket.on('error', () => socket.destroy())
+      // Only a tls.Server clears this flag, and node:http2 waits for it.
+      Object.assign(socket, { secureConnecting: false })
+      take(socket, socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1')
+    })
+  } catch (error) {
+    engine.log.error({ connection: connection.id, error: errorText(error) }, 'no certificate for the client')
+    connection.socket.destroy()
+  }
+}
+
+async function refuseMalformed(
+  engine: Engine,
+  context: ExchangeContext | undefined,
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+): Promise<void> {
+  if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+  else socket.destroy()
+  // A client that hangs up in the middle of nothing is not worth a record.
+  if (context === undefined || error.code === 'ECONNRESET') return
+  const { id, target } = context.connection
+  await engine.recorder
+    .append('connection.blocked', {
+      'chaperone.connection.id': id,
+      'server.address': target.host,
+      'server.port': target.port,
+      'chaperone.decision': 'deny',
+      'chaperone.reason': 'Unparseable',
+      'error.type': error.code ?? 'http',
+    })
+    .catch(() => undefined)
+}
+
+function track(sockets: Set<Duplex>, socket: Duplex): void {
+  sockets.add(socket)
+  socket.on('error', () => socket.destroy())
+  socket.once('close', () => sockets.delete(socket))
+}

@@ -1,0 +1,216 @@
+import type { Readable } from 'node:stream';
+import { PassThrough } from 'node:stream'
+import { errorText, sha256Hex, type Action, type Target } from '@chaperone/core'
+import { MaskError, type Mask } from '@chaperone/mask'
+import type { Effects } from '@chaperone/policy'
+import { CredentialError, UpstreamError } from '../errors.ts'
+import type { ClientConnection, Engine, Refusal } from '../engine/engine.ts'
+import { answerRefusal } from './answer.ts'
+import { credentialHeader, withCredential, type CredentialHeader } from './credential.ts'
+import { maxJudgedBodyBytes } from './limits.ts'
+import { endToEndHeaders, isHttp2, type Answer, type ServerRequest } from './message.ts'
+import { readBody } from './read-body.ts'
+import { parseRequestHead, type RequestHead } from './request-head.ts'
+import { relayResponse, type UpstreamResponse } from './response.ts'
+import type { UpstreamPools } from './upstream-pools.ts'
+
+/** What every exchange of a connection shares. */
+export interface ExchangeContext {
+  readonly engine: Engine
+  readonly pools: UpstreamPools
+  readonly connection: ClientConnection
+  /** Present when the client speaks TLS. */
+  readonly tls: { readonly serverName?: string } | undefined
+  /** Exchanges under way: what they do, and how to cut them. */
+  readonly open: Set<OpenExchange>
+}
+
+export interface OpenExchange {
+  readonly action: Action
+  readonly cut: () => void
+}
+
+/** An action that may pass, with all that forwarding it takes. */
+export interface PassedExchange {
+  readonly head: RequestHead
+  readonly body: Buffer | undefined
+  readonly effects: Effects
+  readonly mask: Mask | undefined
+  readonly credential: CredentialHeader | undefined
+  readonly requestSeq: number
+  readonly startedMs: number
+}
+
+/** One request and its answer. Nothing is written upstream, nor is it dialled, before the action as a whole was judged. */
+export async function serveExchange(context: ExchangeContext, request: ServerRequest, answer: Answer): Promise<void> {
+  const gone = new AbortController()
+  answer.on('close', () => gone.abort())
+  try {
+    const passed = await admit(context, request, answer, gone.signal)
+    if ('kind' in passed) return answerRefusal(request, answer, passed)
+    const exchange: OpenExchange = { action: actionOf(passed.head, passed.body), cut: () => gone.abort() }
+    context.open.add(exchange)
+    try {
+      await forward(context, passed, { request, answer, signal: gone.signal })
+    } finally {
+      context.open.delete(exchange)
+    }
+  } catch (error) {
+    if (gone.signal.aborted) answer.destroy()
+    else answerRefusal(request, answer, refusalOf(context, error))
+  }
+}
+
+/** From the head to the verdict. Also used for upgrades, which have no body. */
+export async function admit(
+  context: ExchangeContext,
+  request: ServerRequest,
+  answer: Pick<Answer, 'writeContinue'> | undefined,
+  signal: AbortSignal,
+): Promise<PassedExchange | Refusal> {
+  const { engine, connection, tls } = context
+  const startedMs = engine.clock.elapsedMs()
+  const head = parseRequestHead(request, connection, tls)
+  if ('kind' in head) {
+    await engine.recorder.append('connection.blocked', {
+      'chaperone.connection.id': connection.id,
+      'server.address': connection.target.host,
+      'server.port': connection.target.port,
+      'chaperone.decision': 'deny',
+      'chaperone.reason': head.reason,
+      'chaperone.message': head.message,
+    })
+    return head
+  }
+  let body: Buffer | undefined
+  if (engine.policy.current?.readsBody(head.target, head.http) === true) {
+    if (request.headers.expect !== undefined) answer?.writeContinue()
+    body = await readBody(request, maxJudgedBodyBytes)
+    if (body === undefined)
+      return {
+        kind: 'refuse',
+        reason: 'BodyTooLarge',
+        message: `a body that a rule reads has at most ${maxJudgedBodyBytes} bytes`,
+      }
+  }
+  const contentType = head.http.headers['content-type'] ?? 'application/octet-stream'
+  const authorization = await engine.authorize(
+    {
+      connectionId: connection.id,
+      action: actionOf(head, body),
+      ...(body === undefined || body.length === 0 ? {} : { payload: { contentType, bytes: body } }),
+    },
+    signal,
+  )
+  if (authorization.kind === 'refuse') return authorization
+  const { effects, requestSeq } = authorization
+  const credential =
+    effects.credential === undefined ? undefined : await credentialHeader(effects.credential, engine.credentials)
+  if (credential !== undefined && effects.credential !== undefined) {
+    await engine.recorder.append('credential.injected', {
+      'chaperone.request.seq': requestSeq,
+      'chaperone.credential.ref': effects.credential.secretRef.name,
+    })
+  }
+  return { head, body, effects, mask: engine.mask(effects.mask), credential, requestSeq, startedMs }
+}
+
+function actionOf({ target, http }: RequestHead, body: Buffer | undefined): Action {
+  return {
+    protocol: 'HTTP',
+    target,
+    http: body === undefined ? http : { ...http, body: { sha256: sha256Hex(body), bytes: body.length } },
+  }
+}
+
+interface Sides {
+  readonly request: ServerRequest
+  readonly answer: Answer
+  readonly signal: AbortSignal
+}
+
+async function forward(
+  context: ExchangeContext,
+  passed: PassedExchange,
+  { request, answer, signal }: Sides,
+): Promise<void> {
+  const { head, effects, mask } = passed
+  const pool = context.pools.get({
+    target: head.target,
+    scheme: head.http.scheme,
+    cidrs: effects.cidrs,
+    http2: isHttp2(request),
+  })
+  const response = await pool.request({
+    method: head.http.method,
+    path: requestPath(head),
+    headers: upstreamHeaders(passed, isHttp2(request)).flat(),
+    body: requestBody(passed, request, answer),
+    signal,
+    responseHeaders: 'raw',
+  })
+  await relayResponse(
+    { engine: context.engine, passed, mask, method: head.http.method },
+    response as unknown as UpstreamResponse,
+    answer,
+    signal,
+  )
+}
+
+/** Exactly the path that was judged. */
+export function requestPath({ http }: RequestHead): string {
+  return http.query === '' ? http.path : `${http.path}?${http.query}`
+}
+
+/** End-to-end fields as they came, the credential in place of what the agent sent, and no coding that a mask would have to undo. */
+export function upstreamHeaders({ head, credential, mask }: PassedExchange, http2: boolean): [string, string][] {
+  const headers = withCredential(endToEndHeaders(head.headers), credential).filter(([name]) => {
+    const lower = name.toLowerCase()
+    return (
+      lower !== 'expect' &&
+      lower !== 'host' &&
+      !(mask !== undefined && (lower === 'accept-encoding' || lower === 'range' || lower === 'if-range'))
+    )
+  })
+  headers.unshift(['host', hostHeader(head.target, head.http.scheme)])
+  if (mask !== undefined) headers.push(['accept-encoding', 'identity'])
+  // gRPC insists on it (gRPC over HTTP2, "Call-Definition"), and undici forwards it only when asked.
+  if (http2 && (head.http.headers['content-type'] ?? '').startsWith('application/grpc'))
+    headers.push(['te', 'trailers'])
+  return headers
+}
+
+function hostHeader({ host, port }: Target, scheme: 'http' | 'https'): string {
+  const name = host.includes(':') ? `[${host}]` : host
+  return port === (scheme === 'https' ? 443 : 80) ? name : `${name}:${port}`
+}
+
+/** Streams what was not read for the verdict. The client is told to go on only now, after it. */
+function requestBody({ body, head }: PassedExchange, request: ServerRequest, answer: Answer): Buffer | Readable | null {
+  if (body !== undefined) return body.length === 0 ? null : body
+  const framed = isHttp2(request)
+    ? !request.stream.endAfterHeaders
+    : request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
+  if (!framed || request.headers['content-length'] === '0' || head.http.method === 'HEAD') return null
+  if (request.headers.expect !== undefined) answer.writeContinue()
+  // An own stream: undici destroys what it is given, and with the request the client's connection would go.
+  return request.pipe(new PassThrough())
+}
+
+function refusalOf({ engine, connection }: ExchangeContext, error: unknown): Refusal {
+  const upstream =
+    error instanceof UpstreamError
+      ? error
+      : error instanceof Error && error.cause instanceof UpstreamError
+        ? error.cause
+        : undefined
+  if (upstream !== undefined) return { kind: 'refuse', reason: upstream.reason, message: upstream.message }
+  if (error instanceof MaskError) return { kind: 'refuse', reason: 'MaskingFailed', message: error.message }
+  if (error instanceof CredentialError)
+    return { kind: 'refuse', reason: 'CredentialUnavailable', message: error.message }
+  engine.log.warn(
+    { connection: connection.id, host: connection.target.host, error: errorText(error) },
+    'exchange failed',
+  )
+  return { kind: 'refuse', reason: 'UpstreamUnreachable', message: 'the upstream broke off or did not speak HTTP' }
+}

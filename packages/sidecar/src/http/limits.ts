@@ -1,0 +1,22 @@
+/** A head larger than this is answered with 431. Cookies and tokens fit. */
+export const maxHeadBytes = 32 * 1024
+export const maxHeaders = 200
+/** A client that has not sent its whole head by then is hostile or gone. */
+export const headTimeoutMs = 30_000
+/** Between two requests on one connection. */
+export const keepAliveTimeoutMs = 90_000
+/** Agents upload for long; a request that never ends is cut. */
+export const requestTimeoutMs = 30 * 60_000
+/** Bodies that a rule must see whole before it decides. */
+export const maxJudgedBodyBytes = 1024 * 1024
+/** Models think for minutes before the first byte, and between two. */
+export const upstreamHeadTimeoutMs = 10 * 60_000
+export const upstreamIdleTimeoutMs = 10 * 60_000
+/** Streams that one HTTP/2 connection may have open at once. */
+export const maxStreams = 128
+/** Upstream pools kept; the least recently used is closed. */
+export const maxPools = 128
+/** Connections to one upstream. */
+export const maxUpstreamConnections = 64
+/** Decompressed to compressed bytes; beyond it a body is a bomb. */
+export const maxExpansion = 200

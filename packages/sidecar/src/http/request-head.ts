@@ -1,0 +1,80 @@
+import type { HttpFacet, Target } from '@chaperone/core'
+import { normalisePath } from '@chaperone/policy'
+import type { ClientConnection, Refusal } from '../engine/engine.ts'
+import { parseAuthority, requestTarget } from './authority.ts'
+import { headerPairs, isHttp2, type ServerRequest } from './message.ts'
+
+/** A request head that means one thing only. */
+export interface RequestHead {
+  readonly target: Target
+  readonly http: Omit<HttpFacet, 'body'>
+  readonly headers: readonly [string, string][]
+}
+
+/** Fields that change what a request means, and so what is judged and what an approval is bound to. */
+const meaningful = [
+  'content-type',
+  'x-http-method-override',
+  'x-method-override',
+  'x-http-method',
+  'soapaction',
+  'x-amz-target',
+  'git-protocol',
+]
+
+/** Methods that a proxy cannot judge: CONNECT opens a raw tunnel, TRACE echoes credentials. */
+const refusedMethods = new Set(['CONNECT', 'TRACE', 'TRACK'])
+
+/** Reads a head strictly; whatever two parsers could read differently is refused. */
+export function parseRequestHead(
+  request: ServerRequest,
+  connection: ClientConnection,
+  tls: { readonly serverName?: string } | undefined,
+): RequestHead | Refusal {
+  const headers = headerPairs(request.rawHeaders)
+  const values = (name: string) => headers.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value)
+  const method = request.method ?? ''
+  if (refusedMethods.has(method)) return unparseable(`method ${method} is not supported`)
+  if (values('host').length > 1 || values('content-length').length > 1)
+    return unparseable('host and content-length: expected at most one each')
+  if (values('transfer-encoding').length > 0 && values('content-length').length > 0)
+    return unparseable('transfer-encoding and content-length exclude each other')
+  const raw = rawTarget(request, connection)
+  if (raw === undefined) return unparseable('request target: expected a path')
+  const authority = parseAuthority(
+    raw.authority ?? (isHttp2(request) ? request.authority : undefined) ?? values('host')[0] ?? '',
+  )
+  if (authority === undefined) return unparseable('host: expected one host name and an optional port')
+  const [host] = values('host')
+  if (host !== undefined && parseAuthority(host)?.host !== authority.host)
+    return mismatch('host, :authority and the request target name different hosts')
+  const target = requestTarget(connection, tls?.serverName, authority)
+  if (target === undefined) return mismatch('the request names another host than the connection was made to')
+  const path = normalisePath(raw.path)
+  if (path === undefined)
+    return unparseable('path: expected one without backslashes, empty segments or ambiguous escapes')
+  const facetHeaders = Object.fromEntries(
+    meaningful.flatMap((name) => (values(name).length === 0 ? [] : [[name, values(name).join(', ')]])),
+  )
+  return {
+    target,
+    headers,
+    http: { method, scheme: tls === undefined ? 'http' : 'https', ...path, headers: facetHeaders },
+  }
+}
+
+/** Path and query, and the authority of an absolute-form target, which only an explicit proxy is sent (RFC 9112 §3.2.2). */
+function rawTarget(
+  request: ServerRequest,
+  connection: ClientConnection,
+): { path: string; authority?: string } | undefined {
+  const url = request.url ?? ''
+  if (url.startsWith('/')) return { path: url }
+  if (url === '*' && request.method === 'OPTIONS') return { path: '/' }
+  const absolute = /^http:\/\/([^/?#]+)(\/[^#]*)?$/i.exec(url)
+  if (connection.nameFrom !== 'proxy' || absolute === null) return undefined
+  return { path: absolute[2] ?? '/', authority: absolute[1] ?? '' }
+}
+
+const unparseable = (message: string): Refusal => ({ kind: 'refuse', reason: 'Unparseable', message })
+const mismatch = (message: string): Refusal => ({ kind: 'refuse', reason: 'NameMismatch', message })
