@@ -1,0 +1,52 @@
+import type { AgentSession, ApprovalRequest } from '@chaperone/api'
+import { sessionPolicy } from '../binding/session-policy.ts'
+import type { ClusterView } from '../cluster-view.ts'
+import { approvalState, type Hub } from './hub.ts'
+import { policyEvent } from './routes.ts'
+
+/** Tells listening sidecars at once what a change in the cluster means for them. */
+export function pushChanges(view: ClusterView, hub: Hub): void {
+  const sent = new Map<string, string>()
+  const keyOf = (session: AgentSession) => `${session.metadata.namespace ?? ''}/${session.metadata.name}`
+  const pushSession = (session: AgentSession) => {
+    const policy = sessionPolicy(view.index, session)
+    const identity = `${session.metadata.uid ?? ''}:${policy.hash}`
+    // Status changes every few seconds; only what is judged by is worth telling.
+    if (sent.get(keyOf(session)) === identity) return
+    sent.set(keyOf(session), identity)
+    hub.toSession(keyOf(session), (listener) =>
+      listener.sessionUid === session.metadata.uid
+        ? policyEvent(policy, listener.pod)
+        : { type: 'unbound', message: `AgentSession "${session.metadata.name}" was made anew; start the pod again` },
+    )
+  }
+  const pushAll = (namespace?: string) => {
+    for (const session of view.sessions.store.list(namespace)) pushSession(session)
+  }
+  view.sessions.addHandler({
+    added: pushSession,
+    updated: pushSession,
+    deleted(session) {
+      sent.delete(keyOf(session))
+      hub.toSession(keyOf(session), () => ({
+        type: 'unbound',
+        message: `AgentSession "${session.metadata.name}" was deleted`,
+      }))
+    },
+  })
+  const onPolicy = (policy: { metadata: { namespace?: string } }) => pushAll(policy.metadata.namespace)
+  view.policies.addHandler({ added: onPolicy, updated: onPolicy, deleted: onPolicy })
+  view.clusterPolicies.addHandler({ added: () => pushAll(), updated: () => pushAll(), deleted: () => pushAll() })
+  const onApproval = (request: ApprovalRequest) =>
+    hub.toPod(request.spec.podRef.uid, { type: 'approval', approval: approvalState(request) })
+  view.approvals.addHandler({
+    added: onApproval,
+    updated: onApproval,
+    // A deleted approval is a revoked one.
+    deleted: (request) =>
+      hub.toPod(request.spec.podRef.uid, {
+        type: 'approval',
+        approval: { ...approvalState(request), outcome: 'Cancelled' },
+      }),
+  })
+}

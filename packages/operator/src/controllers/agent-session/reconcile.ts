@@ -1,0 +1,83 @@
+import type { AgentSession, ApprovalRequest } from '@chaperone/api'
+import type { Clock } from '@chaperone/core'
+import {
+  isKubeError,
+  type EventRecorder,
+  type KubeClient,
+  type KubeObject,
+  type Reconcile,
+  type Store,
+} from '@chaperone/kube'
+import { annotations } from '@chaperone/api'
+import { sessionPolicy, type Index } from '../../binding/session-policy.ts'
+import { approvalState } from '../../control/hub.ts'
+import type { Pod } from '../../inject/pod.ts'
+import { agentSessions } from '../../resources.ts'
+import { isSame } from '../conditions.ts'
+import { sessionStatus } from './status.ts'
+
+export interface SessionReconcilePorts {
+  readonly client: KubeClient
+  readonly clock: Clock
+  readonly events: EventRecorder
+  readonly index: Index
+  readonly pods: Store<Pod & KubeObject>
+  readonly approvals: Store<ApprovalRequest>
+}
+
+/** Time alone changes a status: sidecars fall silent and sessions expire. */
+const recheckMs = 60_000
+
+/** Joins what is known of a session into its status; level-triggered and idempotent. */
+export function createSessionReconcile(ports: SessionReconcilePorts): Reconcile {
+  const { client, clock, events, index, pods, approvals } = ports
+  return async (key) => {
+    const [namespace = '', name = ''] = key.split('/')
+    const session = index.session(namespace, name)
+    if (session === undefined) return {}
+    const policy = sessionPolicy(index, session)
+    const livePods = new Set(
+      pods
+        .list(namespace)
+        .filter((pod) => pod.metadata.annotations?.[annotations.sessionUid] === session.metadata.uid && !isOver(pod))
+        .map((pod) => String(pod.metadata['uid'])),
+    )
+    const pending = approvals
+      .list(namespace)
+      .filter(
+        (request) =>
+          request.spec.sessionRef.uid === session.metadata.uid && approvalState(request).outcome === 'Pending',
+      ).length
+    const status = sessionStatus(session, { policy, livePods, pending }, clock.now())
+    if (!isSame(status, session.status)) {
+      try {
+        await client.update(agentSessions, { ...session, status }, { subresource: 'status' })
+        announce(events, session, status)
+      } catch (error) {
+        if (isKubeError(error, 'ERR_KUBE_CONFLICT', 'ERR_KUBE_NOT_FOUND')) return { requeueAfterMs: 500 }
+        throw error
+      }
+    }
+    return { requeueAfterMs: recheckMs }
+  }
+}
+
+function isOver(pod: Pod): boolean {
+  const phase = (pod['status'] as { phase?: string } | undefined)?.phase
+  return phase === 'Succeeded' || phase === 'Failed'
+}
+
+function announce(events: EventRecorder, session: AgentSession, status: NonNullable<AgentSession['status']>): void {
+  for (const condition of status.conditions ?? []) {
+    const before = session.status?.conditions?.find((each) => each.type === condition.type)
+    if (before?.status === condition.status && before.reason === condition.reason) continue
+    const bad = condition.type === 'Expired' ? condition.status === 'True' : condition.status === 'False'
+    events.record({
+      regarding: session,
+      type: bad ? 'Warning' : 'Normal',
+      reason: condition.reason,
+      action: 'Reconcile',
+      note: `${condition.type}: ${condition.message}`,
+    })
+  }
+}

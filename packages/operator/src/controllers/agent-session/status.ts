@@ -1,0 +1,129 @@
+import type { AgentSession, AgentSessionStatus, Condition, EffectivePolicy, PodStatus } from '@chaperone/api'
+import { withCondition } from '../conditions.ts'
+
+export interface SessionObserved {
+  readonly policy: EffectivePolicy
+  /** UIDs of the live pods that are bound to the session. */
+  readonly livePods: ReadonlySet<string>
+  readonly pending: number
+}
+
+/** A sidecar that has said nothing for this long is not known to be well. */
+const silentMs = 3 * 60_000
+
+/** The status that a session should have: pure. Pods that are gone leave their counts behind. */
+export function sessionStatus(
+  session: AgentSession,
+  { policy, livePods, pending }: SessionObserved,
+  nowMs: number,
+): AgentSessionStatus {
+  const reported = session.status?.pods ?? []
+  const live = reported.filter((pod) => livePods.has(pod.uid))
+  const gone = reported.filter((pod) => !livePods.has(pod.uid))
+  const retired = sum([session.status?.retired ?? { requests: 0, denied: 0, masked: 0 }, ...gone])
+  const total = sum([retired, ...live])
+  const expired = policy.expiresAt !== undefined && Date.parse(policy.expiresAt) <= nowMs
+  return {
+    ...session.status,
+    observedGeneration: session.metadata.generation ?? 0,
+    policyHash: policy.hash,
+    ...(policy.expiresAt === undefined ? {} : { expiresAt: policy.expiresAt }),
+    pods: live,
+    retired,
+    counters: { pods: livePods.size, ...total, pending },
+    conditions: conditions(
+      session,
+      policy,
+      {
+        live,
+        silent: livePods.size - live.filter((pod) => nowMs - Date.parse(pod.lastHeartbeatTime) < silentMs).length,
+        expired,
+      },
+      nowMs,
+    ),
+  }
+}
+
+interface Facts {
+  readonly live: readonly PodStatus[]
+  readonly silent: number
+  readonly expired: boolean
+}
+
+type Judged = Pick<Condition, 'status' | 'reason' | 'message'>
+
+function conditions(session: AgentSession, policy: EffectivePolicy, facts: Facts, nowMs: number): Condition[] {
+  const observedGeneration = session.metadata.generation ?? 0
+  const judged: Record<string, Judged> = {
+    PolicyResolved: policyResolved(policy),
+    Contained: contained(facts),
+    AuditDelivered: auditDelivered(facts),
+    Expired: facts.expired
+      ? yes('LimitReached', `the session ended at ${policy.expiresAt ?? ''}`)
+      : no('WithinLimits', 'the session is within its limits'),
+  }
+  judged['Ready'] = ready(session, judged, facts)
+  return Object.entries(judged).reduce<Condition[]>(
+    (list, [type, condition]) => withCondition(list, { type, ...condition, observedGeneration }, nowMs),
+    [...(session.status?.conditions ?? [])],
+  )
+}
+
+function policyResolved(policy: EffectivePolicy): Judged {
+  return policy.unresolved.length === 0
+    ? yes('Resolved', 'every reference of the policy exists')
+    : no('MissingReference', policy.unresolved.join('; '))
+}
+
+function contained({ live, silent }: Facts): Judged {
+  const escaped = live.filter((pod) => !pod.contained)
+  if (escaped.length > 0)
+    return no(
+      'EscapeFound',
+      escaped.map((pod) => `${pod.name}: ${pod.containedMessage ?? 'self-test failed'}`).join('; '),
+    )
+  if (silent > 0) return unknown('SidecarSilent', `${silent} pods have not reported for ${silentMs / 60_000} minutes`)
+  return live.length === 0
+    ? unknown('NoPods', 'no pod has reported yet')
+    : yes('SelfTestPassed', `the self-test of ${live.length} pods found no way around the sidecar`)
+}
+
+function auditDelivered({ live }: Facts): Judged {
+  const behind = live.filter((pod) => pod.audit.message !== undefined)
+  if (behind.length > 0)
+    return no('CollectorBehind', behind.map((pod) => `${pod.name}: ${pod.audit.message ?? ''}`).join('; '))
+  return live.length === 0
+    ? unknown('NoPods', 'no pod has reported yet')
+    : yes('Delivered', 'the collector confirms records as they come')
+}
+
+function ready(session: AgentSession, judged: Readonly<Record<string, Judged>>, { expired }: Facts): Judged {
+  if (session.spec.suspended) return no('Suspended', 'spec.suspended stops all egress')
+  if (expired) return no('Expired', judged['Expired']?.message ?? '')
+  for (const type of ['PolicyResolved', 'Contained', 'AuditDelivered']) {
+    const condition = judged[type]
+    if (condition?.status === 'False') return no(condition.reason, condition.message)
+  }
+  return yes('Ready', 'the policy is in force')
+}
+
+const yes = (reason: string, message: string): Judged => ({ status: 'True', reason, message })
+const no = (reason: string, message: string): Judged => ({ status: 'False', reason, message })
+const unknown = (reason: string, message: string): Judged => ({ status: 'Unknown', reason, message })
+
+interface Counts {
+  readonly requests: number
+  readonly denied: number
+  readonly masked: number
+}
+
+function sum(counts: readonly Counts[]): Counts {
+  return counts.reduce(
+    (total, each) => ({
+      requests: total.requests + each.requests,
+      denied: total.denied + each.denied,
+      masked: total.masked + each.masked,
+    }),
+    { requests: 0, denied: 0, masked: 0 },
+  )
+}
