@@ -12,11 +12,10 @@ export interface FaultProxy {
   cut(): void
   /** Stops forwarding in both directions without closing anything: the peers see a half-open connection. New connections hang too. */
   stall(): void
-  /** Forwards again on connections made from now on; stalled ones stay silent for ever. */
-  resume(): void
-  /** New connections are reset at once, until `accept`. Open ones live on. */
+  /** New connections are reset at once. Open ones live on. */
   refuse(): void
-  accept(): void
+  /** Forwards on connections made from now on; stalled ones stay silent for ever. */
+  resume(): void
   /** Resolves when a connection is accepted after this call. */
   nextConnection(): Promise<void>
   close(): Promise<void>
@@ -83,13 +82,10 @@ export async function startFaultProxy(target: { readonly host: string; readonly 
       mode = 'stall'
       for (const pair of pairs) silence(pair)
     },
-    resume() {
-      mode = 'forward'
-    },
     refuse() {
       mode = 'refuse'
     },
-    accept() {
+    resume() {
       mode = 'forward'
     },
     nextConnection: () => new Promise((resolve) => waiting.push(resolve)),

@@ -1,0 +1,67 @@
+# One word for each thing a developer does. Recipes stay one line: what needs more is a script.
+SHELL := bash
+.SHELLFLAGS := -eo pipefail -c
+.DEFAULT_GOAL := help
+run := . tools/env.sh; tools/bootstrap.sh;
+jest := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js $(only) --selectProjects
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: ## see it work: an agent, its sidecar and a held action on a cluster of your own
+	@$(run) tools/demo.sh
+
+.PHONY: test
+test: ## everything a change must pass, from lint to journeys on a real cluster
+	@tools/test.sh
+
+.PHONY: build
+build: ## bundle the programs into dist/
+	@$(run) node tools/build.ts
+
+.PHONY: lint
+lint: ## formatting, lint, types, generated files
+	@$(run) pnpm --silent format:check; pnpm --silent lint; pnpm --silent types; pnpm --silent generate:check
+
+.PHONY: unit
+unit: ## pure tests, less than a minute; only="pattern" runs some
+	@$(run) $(jest) unit
+
+.PHONY: integration
+integration: ## tests with real servers on this machine; only="pattern" runs some
+	@$(run) tools/apt.sh integration; e2e/cluster/build.sh; $(jest) integration
+
+.PHONY: e2e
+e2e: e2e-up ## journeys on the cluster, which stays up; only="pattern" runs some
+	@$(run) eval "$$(e2e/cluster/cluster.sh env)"; $(jest) e2e
+
+.PHONY: e2e-up
+e2e-up: ## start the e2e cluster, load the images of this checkout
+	@$(run) e2e/cluster/cluster.sh up; $(MAKE) --no-print-directory images-e2e; \
+	  e2e/cluster/cluster.sh load $$(images/build.sh --list | sed "s|.*|$$CHAPERONE_CACHE/images/&.tar|")
+
+.PHONY: e2e-down
+e2e-down: ## end the e2e cluster
+	@e2e/cluster/cluster.sh down
+
+.PHONY: images
+images: build ## build the two images into the cache, as docker-archives
+	@$(run) images/build.sh
+
+.PHONY: images-e2e
+images-e2e: build
+	@$(run) images/build.sh $$(images/build.sh --list)
+
+.PHONY: bench
+bench: ## ratios to peers
+	@$(run) pnpm --filter @chaperone/bench start
+
+.PHONY: generate
+generate: ## write what is made from the schemas: CRDs
+	@$(run) pnpm --silent generate
+
+.PHONY: clean
+clean: ## remove what was built here; the cache outside stays
+	@rm -rf dist coverage node_modules/.cache
