@@ -12,7 +12,9 @@ export interface Settings {
 
 export function readSettings(env: Readonly<Record<string, string | undefined>> = process.env): Settings {
   const home = env['HOME'] ?? '/tmp'
-  const environment = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined))
+  const environment = Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
   return {
     stateDir: env['CHAPERONE_STATE_DIR'] ?? join(env['XDG_STATE_HOME'] ?? join(home, '.local', 'state'), 'chaperone'),
     noColor: (env['NO_COLOR'] ?? '') !== '',

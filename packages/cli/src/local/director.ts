@@ -1,5 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { controlPaths, controlPingIntervalMs, type ApprovalAsk, type ControlEvent, type EffectivePolicy, type Heartbeat } from '@chaperone/api'
+import {
+  controlPaths,
+  controlPingIntervalMs,
+  type ApprovalAsk,
+  type ControlEvent,
+  type EffectivePolicy,
+  type Heartbeat,
+} from '@chaperone/api'
 import { errorText, type PodRef } from '@chaperone/core'
 import { ApprovalBookError, type ApprovalBook, type LocalApproval } from './approval-book.ts'
 
@@ -47,7 +54,8 @@ export function createDirector({ policy, pod, book, onHeartbeat }: DirectorPorts
 
   const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const call = `${request.method ?? ''} ${request.url ?? ''}`
-    const json = (body: unknown) => void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+    const json = (body: unknown) =>
+      void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     const done = () => void response.writeHead(204).end()
     if (call === `GET ${controlPaths.events}`) return events(response)
     if (call === `POST ${controlPaths.heartbeat}`) {
@@ -91,7 +99,8 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   let text = ''
   for await (const chunk of request as AsyncIterable<Buffer>) {
     text += chunk.toString('utf8')
-    if (text.length > maxBodyBytes) throw new ApprovalBookError('ERR_APPROVAL_NOT_USABLE', `body: at most ${maxBodyBytes} bytes`)
+    if (text.length > maxBodyBytes)
+      throw new ApprovalBookError('ERR_APPROVAL_NOT_USABLE', `body: at most ${maxBodyBytes} bytes`)
   }
   return JSON.parse(text) as unknown
 }

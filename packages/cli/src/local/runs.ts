@@ -31,23 +31,32 @@ export function runFiles(stateDir: string, name: string): RunFiles {
 
 export function createRun(stateDir: string, name: string): RunFiles {
   const files = runFiles(stateDir, name)
-  for (const directory of [files.directory, files.privateDir, files.walDir]) mkdirSync(directory, { recursive: true, mode: 0o700 })
+  for (const directory of [files.directory, files.privateDir, files.walDir])
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
   return files
 }
 
 /** Runs that there were, oldest first. */
 export function listRuns(stateDir: string): RunFiles[] {
   const directory = join(stateDir, 'runs')
-  return existsSync(directory) ? readdirSync(directory).sort().map((name) => runFiles(stateDir, name)) : []
+  return existsSync(directory)
+    ? readdirSync(directory)
+        .sort()
+        .map((name) => runFiles(stateDir, name))
+    : []
 }
 
 /** What waits in the runs that are under way. A socket that nobody serves any more is passed over. */
 export async function localApprovals(stateDir: string): Promise<{ run: RunFiles; approval: LocalApproval }[]> {
   const found = await Promise.all(
-    listRuns(stateDir).filter((run) => existsSync(run.socket)).map(async (run) => {
-      const answer = await call(run, 'GET', localApprovalsPath).catch(() => undefined)
-      return answer === undefined ? [] : (JSON.parse(answer.body) as LocalApproval[]).map((approval) => ({ run, approval }))
-    }),
+    listRuns(stateDir)
+      .filter((run) => existsSync(run.socket))
+      .map(async (run) => {
+        const answer = await call(run, 'GET', localApprovalsPath).catch(() => undefined)
+        return answer === undefined
+          ? []
+          : (JSON.parse(answer.body) as LocalApproval[]).map((approval) => ({ run, approval }))
+      }),
   )
   return found.flat()
 }
@@ -58,7 +67,12 @@ export async function decideLocally(run: RunFiles, name: string, decision: Local
   return JSON.parse(body) as LocalApproval
 }
 
-function call(run: RunFiles, method: string, path: string, content?: unknown): Promise<{ status: number; body: string }> {
+function call(
+  run: RunFiles,
+  method: string,
+  path: string,
+  content?: unknown,
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const outgoing = request({ socketPath: run.socket, method, path }, (response) => {
       let body = ''

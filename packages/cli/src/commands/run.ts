@@ -1,0 +1,226 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import type { Heartbeat } from '@chaperone/api'
+import type { Context } from '../context.ts'
+import { CommandError, UsageError } from '../errors.ts'
+import { createApprovalBook, type LocalApproval } from '../local/approval-book.ts'
+import { createDirector } from '../local/director.ts'
+import { createPrompt } from '../local/prompt.ts'
+import { createRun, type RunFiles } from '../local/runs.ts'
+import { createSandbox, whyNotContained, type Sandbox } from '../local/sandbox.ts'
+import { readSessionFile } from '../local/session-file.ts'
+import { startSidecar } from '../local/sidecar-process.ts'
+import { trustEnvironment } from '../local/trust-environment.ts'
+
+interface RunOptions {
+  readonly filename: string
+  readonly resolve: readonly string[]
+  readonly credentials?: string
+  readonly interactive: boolean
+  readonly prompt: boolean
+  readonly contained: boolean
+  readonly logLevel: string
+}
+
+/** How long a sidecar may take to its first policy. */
+const readyTimeoutMs = 15_000
+
+export function addRun(program: Command, context: Context): void {
+  program
+    .command('run')
+    .summary('run an agent on this machine under a session file, without a cluster')
+    .description(
+      'Runs a command with the same sidecar that a pod gets: what the session file allows passes, masked where it says so,\nwhat needs approval is held and asked for here (or from a second terminal: chaperone approve), and everything is recorded.\nOn Linux the command runs in namespaces of its own and cannot get around the sidecar; no root is needed.',
+    )
+    .requiredOption('-f, --filename <file>', 'AgentSession, with the policies it cites, as YAML')
+    .option(
+      '--resolve <host:port:address>',
+      'find a host at this address, as curl --resolve (repeatable)',
+      (value: string, list: string[]) => [...list, value],
+      [],
+    )
+    .option('--credentials <dir>', 'directory with <secret>/<key> files, for rules with a credential')
+    .option('-i, --interactive', 'give the terminal to the agent; approve from a second one', false)
+    .option('--no-prompt', 'do not ask at this terminal; approve from a second one')
+    .option('--no-contained', 'only set proxy variables: works everywhere, contains nothing')
+    .option('--log-level <level>', 'of the sidecar', 'info')
+    .argument('<command...>', 'the agent and its arguments, after --')
+    .addHelpText('after', '\nExample:\n  chaperone run -f session.yaml -- claude -p "fix the failing test"\n')
+    .action(async (command: string[], options: RunOptions) => {
+      process.exitCode = await runAgent(context, options, command)
+    })
+}
+
+async function runAgent(context: Context, options: RunOptions, command: readonly string[]): Promise<number> {
+  const { settings, clock, err, style } = context
+  const podUid = randomUUID()
+  const { session, policy } = readSessionFile(options.filename, {
+    uid: randomUUID(),
+    owner: settings.user,
+    nowMs: clock.now(),
+  })
+  for (const entry of options.resolve)
+    if (!/^[^:]+:\d+:.+$/.test(entry)) throw new UsageError(`--resolve: expected HOST:PORT:ADDRESS; given "${entry}"`)
+  const started = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '-')
+  const files = createRun(settings.stateDir, `${started}-${session.metadata.name}`)
+  const trustDir = mkdtempSync(join(tmpdir(), 'chaperone-trust-'))
+  chmodSync(trustDir, 0o755)
+
+  const objection = options.contained ? await whyNotContained(process.platform) : '--no-contained was given'
+  const say = (text: string) => err(`${style('dim', 'chaperone')} ${text}\n`)
+  if (objection === undefined) say(`${style('green', 'contained')}: the agent has no network but the sidecar`)
+  else
+    say(
+      `${style('yellow', 'NOT contained')}: ${objection}. Proxy variables are set; an agent that ignores them is not stopped.`,
+    )
+
+  const notify = (approval: LocalApproval): void => {
+    director.approvalChanged(approval)
+    if (approval.state.outcome !== 'Pending')
+      return say(`${approval.state.name} is ${approval.state.outcome.toLowerCase()}`)
+    if (prompt !== undefined) prompt.ask(approval)
+    else
+      say(
+        `${style('yellow', 'held')}: ${approval.ask.action.summary}\n          in another terminal: chaperone approve ${approval.state.name} --reason …`,
+      )
+  }
+  const book = createApprovalBook(session.metadata.name, clock, notify)
+  let heartbeat: Heartbeat | undefined
+  const director = createDirector({
+    policy,
+    pod: { namespace: 'local', name: files.name, uid: podUid },
+    book,
+    onHeartbeat: (received) => (heartbeat = received),
+  })
+  director.server.listen(files.socket)
+  await once(director.server, 'listening')
+  chmodSync(files.socket, 0o600)
+  const prompt = options.prompt && !options.interactive && process.stdin.isTTY ? createPrompt(context, book) : undefined
+
+  let sandbox: Sandbox | undefined
+  const proxyPort = objection === undefined ? undefined : await freePort()
+  const sidecar = startSidecar({
+    files,
+    trustDir,
+    resolve: options.resolve,
+    credentialsDir: options.credentials,
+    podUid,
+    podName: files.name,
+    owner: session.spec.agent.owner ?? '',
+    logLevel: options.logLevel,
+    proxyPort,
+    environment: settings.environment,
+  })
+  try {
+    if (objection === undefined) {
+      const resolvConf = join(trustDir, 'resolv.conf')
+      // Any address will do: the rules lead port 53 to the sidecar.
+      writeFileSync(resolvConf, 'nameserver 192.0.2.53\n')
+      sandbox = createSandbox({
+        environment: settings.environment,
+        hidden: [settings.stateDir],
+        resolvConf,
+        identity: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+        stdin: prompt === undefined ? 'inherit' : 'ignore',
+      })
+    }
+    await handOver(sidecar, sandbox, files, proxyPort)
+    const environment = trustEnvironment(trustDir, {
+      ...settings.environment,
+      ...(proxyPort === undefined ? {} : proxyVariables(proxyPort)),
+    })
+    const code =
+      sandbox === undefined ? await runDirectly(command, environment) : await sandbox.start(command, environment)
+    return code
+  } finally {
+    prompt?.close()
+    sandbox?.stop()
+    if (sidecar.exitCode === null) {
+      sidecar.kill('SIGTERM')
+      await once(sidecar, 'exit')
+    }
+    await director.close()
+    rmSync(trustDir, { recursive: true, force: true })
+    rmSync(files.socket, { force: true })
+    const counters = heartbeat?.counters
+    say(
+      `${counters === undefined ? 'done' : `${counters.requests} actions, ${counters.denied} denied, ${counters.masked} values masked`}; timeline: chaperone log ${files.name}`,
+    )
+  }
+}
+
+/** Passes listeners from the sandbox to the sidecar and resolves when the sidecar serves under a policy. */
+async function handOver(
+  sidecar: ReturnType<typeof startSidecar>,
+  sandbox: Sandbox | undefined,
+  files: RunFiles,
+  proxyPort: number | undefined,
+): Promise<void> {
+  const serving = new Promise<void>((resolve, reject) => {
+    const timeout = setTimeout(
+      () => reject(new CommandError(`the sidecar did not start; see ${files.sidecarLog}`)),
+      readyTimeoutMs,
+    )
+    sidecar.on('message', (message: { type?: string }) => {
+      if (message.type === 'send-listeners' && proxyPort !== undefined) sidecar.send({ type: 'listeners-sent' })
+      if (message.type !== 'serving') return
+      clearTimeout(timeout)
+      resolve()
+    })
+    sidecar.on('exit', (code) => {
+      clearTimeout(timeout)
+      reject(new CommandError(`the sidecar ended with ${code ?? 'a signal'}; see ${files.sidecarLog}`))
+    })
+    sandbox?.process.on('exit', () => {
+      clearTimeout(timeout)
+      reject(new CommandError('the sandbox ended before the agent was started'))
+    })
+  })
+  if (sandbox !== undefined) {
+    const wanted = new Promise<void>((resolve) => {
+      sidecar.on('message', (message: { type?: string }) => {
+        if (message.type === 'send-listeners') resolve()
+      })
+    })
+    sandbox.process.on('message', (message: { type?: string }, handle) => {
+      if (message.type === 'listener' || message.type === 'listeners-sent')
+        void wanted.then(() => sidecar.send(message, handle as never))
+    })
+  }
+  await serving
+}
+
+function proxyVariables(port: number): Record<string, string> {
+  const url = `http://127.0.0.1:${port}`
+  return {
+    HTTP_PROXY: url,
+    HTTPS_PROXY: url,
+    http_proxy: url,
+    https_proxy: url,
+    ALL_PROXY: url,
+    NODE_USE_ENV_PROXY: '1',
+  }
+}
+
+async function runDirectly(command: readonly string[], environment: Readonly<Record<string, string>>): Promise<number> {
+  const { spawn } = await import('node:child_process')
+  const [program = '', ...args] = command
+  const agent = spawn(program, args, { stdio: 'inherit', env: environment })
+  return new Promise((resolve, reject) => {
+    agent.on('error', (error) => reject(new CommandError(error.message)))
+    agent.on('exit', (code) => resolve(code ?? 1))
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return typeof address === 'object' && address !== null ? address.port : 0
+}

@@ -1,0 +1,57 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { existsSync, openSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { CommandError } from '../errors.ts'
+import type { RunFiles } from './runs.ts'
+
+export interface SidecarOptions {
+  readonly files: RunFiles
+  readonly trustDir: string
+  readonly resolve: readonly string[]
+  readonly credentialsDir: string | undefined
+  readonly podUid: string
+  readonly podName: string
+  readonly owner: string
+  readonly logLevel: string
+  /** Explicit proxy instead of handed-over listeners. */
+  readonly proxyPort: number | undefined
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** Beside the installed program; in a checkout, the source that Node runs as it is. */
+function sidecarProgram(): string {
+  const bundled = fileURLToPath(new URL('sidecar/sidecar.mjs', import.meta.url))
+  if (existsSync(bundled)) return bundled
+  const source = fileURLToPath(new URL('../../../sidecar/src/main.ts', import.meta.url))
+  if (existsSync(source)) return source
+  throw new CommandError('the sidecar program is not beside this one; install chaperone again')
+}
+
+/** The same sidecar as in a pod, directed over a unix socket. */
+export function startSidecar(options: SidecarOptions): ChildProcess {
+  const { files } = options
+  const log = openSync(files.sidecarLog, 'a', 0o600)
+  return spawn(process.execPath, [sidecarProgram()], {
+    stdio: ['ignore', log, log, 'ipc'],
+    env: {
+      PATH: options.environment['PATH'] ?? '',
+      CHAPERONE_CONTROL_URL: `unix:${files.socket}`,
+      CHAPERONE_PRIVATE_DIR: files.privateDir,
+      CHAPERONE_TRUST_DIR: options.trustDir,
+      CHAPERONE_AGENT_TRUST_DIR: options.trustDir,
+      CHAPERONE_AUDIT_DIR: files.walDir,
+      CHAPERONE_AUDIT_FILE: files.audit,
+      CHAPERONE_LOG_LEVEL: options.logLevel,
+      CHAPERONE_HEALTH: 'none',
+      CHAPERONE_POD_NAME: options.podName,
+      CHAPERONE_POD_NAMESPACE: 'local',
+      CHAPERONE_POD_UID: options.podUid,
+      CHAPERONE_SERVICE_ACCOUNT: options.owner,
+      ...(options.resolve.length === 0 ? {} : { CHAPERONE_RESOLVE: options.resolve.join(',') }),
+      ...(options.credentialsDir === undefined ? {} : { CHAPERONE_CREDENTIALS_DIR: options.credentialsDir }),
+      ...(options.proxyPort === undefined
+        ? { CHAPERONE_INHERIT: 'true' }
+        : { CHAPERONE_EXPLICIT_PROXY: `127.0.0.1:${options.proxyPort}`, CHAPERONE_INHERIT: 'true' }),
+    },
+  })
+}
