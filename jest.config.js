@@ -13,7 +13,6 @@ const shared = {
 }
 
 export default {
-  randomize: true,
   projects: [
     {
       ...shared,

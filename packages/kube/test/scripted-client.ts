@@ -29,7 +29,7 @@ export interface ScriptedWatch {
 /** A client of which a test has written every answer in advance; when the script runs out, it hangs. */
 export interface ScriptedClient {
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<ObjectList<T>>
-  watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>
+  watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): Promise<AsyncIterable<WatchEvent<T>>>
   readonly listsAsked: ListOptions[]
   readonly watchesAsked: WatchOptions[]
 }
@@ -52,14 +52,20 @@ export function createScriptedClient(script: {
       if (answer instanceof Error) throw answer
       return Promise.resolve(answer as ObjectList<KubeObject> as ObjectList<T>)
     },
-    async *watch<T extends KubeObject>(_resource: Resource<T>, options: WatchOptions) {
+    watch<T extends KubeObject>(_resource: Resource<T>, options: WatchOptions) {
       watchesAsked.push(options)
-      const { events, then } = watches.shift() ?? { events: [], then: 'hang' as const }
-      for (const event of events) yield event as WatchEvent<KubeObject> as WatchEvent<T>
-      if (then instanceof Error) throw then
-      if (then === 'hang') await until<never>(options.signal)
+      const watch = watches.shift() ?? { events: [], then: 'hang' }
+      return Promise.resolve(
+        play(watch, options.signal) as AsyncIterable<WatchEvent<KubeObject>> as AsyncIterable<WatchEvent<T>>,
+      )
     },
   }
+}
+
+async function* play({ events, then }: ScriptedWatch, signal: AbortSignal): AsyncIterable<WatchEvent<ConfigMap>> {
+  yield* events
+  if (then instanceof Error) throw then
+  if (then === 'hang') await until<never>(signal)
 }
 
 function until<T>(signal: AbortSignal | undefined): Promise<T> {

@@ -1,6 +1,6 @@
 import type { EffectivePolicy } from '@chaperone/api'
 import type { Action, HttpFacet, Protocol, RuleRef, Target } from '@chaperone/core'
-import type { Verdict } from './verdict.ts'
+import type { Effects, Verdict } from './verdict.ts'
 
 /** How a destination stands before anything is known of the action. */
 export type DestinationStanding =
@@ -18,6 +18,11 @@ export interface CompiledPolicy {
   evaluate(action: Action, nowMs: number): Verdict
   /** For connections and DNS. `port` absent: any port (a DNS question has none). */
   destination(host: string, port?: number): DestinationStanding
+  /**
+   * What opening a connection takes where the protocol logs in before it asks: the credential of the first rule that has one,
+   * and the address ranges of all rules that could let something pass. Undefined where nothing can.
+   */
+  login(target: Target, protocol: Protocol): Pick<Effects, 'credential' | 'cidrs'> | undefined
   /** Whether a rule may hold this request for approval, so that its whole body must be read and bound first. */
   readsBody(target: Target, http: Omit<HttpFacet, 'body'>): boolean
   /** Whether some rule speaks of SQL, so that the parser must be loaded. */

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { once } from 'node:events'
 
 /** A program that a test started; it never outlives the test process. */
@@ -18,6 +18,9 @@ export interface ChildProgram {
 /** How long a program may take to end by itself before it is killed. */
 const graceMs = 5000
 
+/** Of util-linux; replaces itself by the program, whose process id is therefore the child's. */
+const setpriv = '/usr/bin/setpriv'
+
 const alive = new Set<ChildProcess>()
 let exitHook = false
 
@@ -28,7 +31,8 @@ export function startProgram(
   options: { readonly logPath: string; readonly env?: Record<string, string> },
 ): ChildProgram {
   const log = openSync(options.logPath, 'a')
-  const child = spawn(command, args, { stdio: ['ignore', log, log], env: options.env ?? {} })
+  const [program = '', ...leading] = [...dyingWithParent(), command]
+  const child = spawn(program, [...leading, ...args], { stdio: ['ignore', log, log], env: options.env ?? {} })
   closeSync(log)
   alive.add(child)
   child.once('exit', () => alive.delete(child))
@@ -54,4 +58,9 @@ export function startProgram(
       clearTimeout(timer)
     },
   }
+}
+
+/** On Linux the kernel itself ends the program when the test process is killed, which no handler of ours can notice. */
+function dyingWithParent(): string[] {
+  return existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL'] : []
 }

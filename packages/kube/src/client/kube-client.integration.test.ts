@@ -69,7 +69,10 @@ describe('objects', () => {
     })
     expect(operated.data).toEqual({ b: '3' })
     await client.delete(configMaps, named('life'), { uid: created.metadata.uid ?? '' })
-    await expect(client.get(configMaps, named('life'))).rejects.toMatchObject({ code: 'ERR_KUBE_NOT_FOUND', status: 404 })
+    await expect(client.get(configMaps, named('life'))).rejects.toMatchObject({
+      code: 'ERR_KUBE_NOT_FOUND',
+      status: 404,
+    })
   })
 
   test('are created under a generated name', async () => {
@@ -177,7 +180,10 @@ describe('server-side apply', () => {
     const body = fresh('contested', { a: 'ours' })
     await expect(
       client.patch(configMaps, named('contested'), { type: 'apply', body, fieldManager: 'us', force: false }),
-    ).rejects.toMatchObject({ code: 'ERR_KUBE_CONFLICT', causes: [{ field: '.data.a', reason: 'FieldManagerConflict' }] })
+    ).rejects.toMatchObject({
+      code: 'ERR_KUBE_CONFLICT',
+      causes: [{ field: '.data.a', reason: 'FieldManagerConflict' }],
+    })
     expect((await createApplier(client, 'us').apply(configMaps, body)).data).toEqual({ a: 'ours' })
   })
 
@@ -275,7 +281,10 @@ describe('reviews', () => {
 
 describe('the server', () => {
   test('tells its version', async () => {
-    expect(await serverVersion(client)).toMatchObject({ major: 1, gitVersion: expect.stringMatching(/^v1\./) as unknown })
+    expect(await serverVersion(client)).toMatchObject({
+      major: 1,
+      gitVersion: expect.stringMatching(/^v1\./) as unknown,
+    })
   })
 
   test('judges with admission policies', async () => {
@@ -322,5 +331,5 @@ function podCalled(name: string): UnstructuredObject {
 }
 
 function revisionCalled(name: string): UnstructuredObject {
-  return { apiVersion: 'apps/v1', kind: 'ControllerRevision', metadata: named(name), revision: 1 }
+  return { apiVersion: 'apps/v1', kind: 'ControllerRevision', metadata: named(name), revision: 1, data: {} }
 }

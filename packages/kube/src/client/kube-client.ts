@@ -82,8 +82,11 @@ export interface KubeClient {
   update<T extends KubeObject>(resource: Resource<T>, object: NoInfer<T>, options?: WriteOptions): Promise<T>
   patch<T extends KubeObject>(resource: Resource<T>, name: ObjectName, patch: Patch, options?: WriteOptions): Promise<T>
   delete(resource: Resource<KubeObject>, name: ObjectName, options?: DeleteOptions): Promise<void>
-  /** Events as they happen; ends when the server ends the watch. */
-  watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>>
+  /**
+   * Resolves when the server has accepted the watch, to its events as they happen. They end when the server ends the
+   * watch, and reject when it breaks. A server with nothing to tell may be silent for ever: the signal is the way out.
+   */
+  watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): Promise<AsyncIterable<WatchEvent<T>>>
   /** Reads a path that is no resource, such as `/version`. */
   getPath(path: string, options?: CallOptions): Promise<unknown>
   /** Closes idle connections; calls under way go on. */
@@ -142,13 +145,10 @@ function kubeClientOn(
       const path = objectPath(resource, name)
       await send(resource, { method: 'DELETE', path, body: deleteBody(options) }, options)
     },
-    async *watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions) {
+    async watch(resource, options) {
       const path = `${collectionPath(resource, options.namespace)}${watchQuery(options)}`
       const { timeoutMs = defaultTimeoutMs, signal } = options
-      const splitter = createLineSplitter(maxWatchEventBytes)
-      for await (const chunk of transport.stream({ method: 'GET', path, timeoutMs, signal })) {
-        for (const line of splitter.push(chunk)) yield parseWatchEvent<T>(line)
-      }
+      return eventsIn(resource, await transport.stream({ method: 'GET', path, timeoutMs, signal }))
     },
     getPath: (path, { timeoutMs = defaultTimeoutMs, signal } = {}) =>
       transport.send({ method: 'GET', path, timeoutMs, signal }),
@@ -181,6 +181,14 @@ function listIn<T extends KubeObject>(resource: Resource<T>, answer: unknown): O
     resourceVersion: metadata.resourceVersion,
     ...(typeof metadata.continue === 'string' && metadata.continue !== '' ? { continueToken: metadata.continue } : {}),
   }
+}
+
+async function* eventsIn<T extends KubeObject>(
+  _resource: Resource<T>,
+  chunks: AsyncIterable<Buffer>,
+): AsyncGenerator<WatchEvent<T>, void, undefined> {
+  const splitter = createLineSplitter(maxWatchEventBytes)
+  for await (const chunk of chunks) for (const line of splitter.push(chunk)) yield parseWatchEvent<T>(line)
 }
 
 function listQuery(options: ListOptions): string {

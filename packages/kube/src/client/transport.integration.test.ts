@@ -4,7 +4,12 @@ import { systemClock } from '@chaperone/core'
 import { createFakeClock } from '@chaperone/testkit'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import type { ServerResponse } from 'node:http'
-import { answerJson, startScriptedApiServer, type ScriptedApiServer, type SeenRequest } from '../../test/scripted-api-server.ts'
+import {
+  answerJson,
+  startScriptedApiServer,
+  type ScriptedApiServer,
+  type SeenRequest,
+} from '../../test/scripted-api-server.ts'
 import { configMap, configMaps } from '../../test/scripted-client.ts'
 import { createKubeClient, type KubeClient } from './kube-client.ts'
 import type { KubeClientConfig } from './kube-config.ts'
@@ -218,8 +223,8 @@ describe('a watch', () => {
     const client = connect({ kubeconfig: server.kubeconfig() })
     const events = []
     const { signal } = new AbortController()
-    for await (const event of client.watch(configMaps, { ...options, namespace: 'default', labelSelector: 'a=b', signal }))
-      events.push(event)
+    const selection = { namespace: 'default', labelSelector: 'a=b' }
+    for await (const event of await client.watch(configMaps, { ...options, ...selection, signal })) events.push(event)
     expect(events).toEqual([
       { type: 'ADDED', object },
       { type: 'BOOKMARK', resourceVersion: '7' },
@@ -240,7 +245,8 @@ describe('a watch', () => {
     const server = await serve((_request, response) => {
       response.write(`${JSON.stringify({ type: 'ADDED', object })}\n`)
     })
-    const watch = connect({ kubeconfig: server.kubeconfig() }).watch(configMaps, { ...options, signal: stop.signal })
+    const client = connect({ kubeconfig: server.kubeconfig() })
+    const watch = await client.watch(configMaps, { ...options, signal: stop.signal })
     await expect(async () => {
       for await (const event of watch) {
         expect(event.type).toBe('ADDED')
@@ -255,16 +261,18 @@ describe('a watch', () => {
     const server = await serve(() => asked.resolve(undefined))
     const { signal } = new AbortController()
     const watch = connect({ kubeconfig: server.kubeconfig() }, clock).watch(configMaps, { ...options, signal })
-    const first = expect(watch[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ERR_KUBE_TIMEOUT' })
+    const first = expect(watch).rejects.toMatchObject({ code: 'ERR_KUBE_TIMEOUT' })
     await asked.promise
     await clock.advance(30_000)
     await first
   })
 
   test('that is refused carries the status', async () => {
-    const server = await serve((_request, response) => answerJson(response, 410, { reason: 'Expired', message: 'too old' }))
+    const server = await serve((_request, response) =>
+      answerJson(response, 410, { reason: 'Expired', message: 'too old' }),
+    )
     const { signal } = new AbortController()
     const watch = connect({ kubeconfig: server.kubeconfig() }).watch(configMaps, { ...options, signal })
-    await expect(watch[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ERR_KUBE_GONE', message: 'too old' })
+    await expect(watch).rejects.toMatchObject({ code: 'ERR_KUBE_GONE', message: 'too old' })
   })
 })

@@ -22,8 +22,8 @@ export interface TransportRequest {
 export interface Transport {
   /** The parsed JSON of a successful answer. */
   send(request: TransportRequest): Promise<unknown>
-  /** The bytes of a successful answer as they arrive; ends when the server ends it. */
-  stream(request: TransportRequest): AsyncIterable<Buffer>
+  /** Resolves with the headers of a successful answer, to its bytes as they arrive; these end when the server ends them. */
+  stream(request: TransportRequest): Promise<AsyncIterable<Buffer>>
   /** Closes idle connections. */
   close(): void
 }
@@ -59,22 +59,23 @@ export function createTransport(connection: KubeConnection, clock: Clock): Trans
         if (parsed === undefined) throw new KubeApiError('ERR_KUBE_PROTOCOL', 'answer: expected JSON')
         return parsed
       }),
-    async *stream(request) {
+    async stream(request) {
       const life = new AbortController()
       const forward = (): void => life.abort(request.signal?.reason)
       request.signal?.addEventListener('abort', forward, { once: true })
+      const end = (): void => {
+        request.signal?.removeEventListener('abort', forward)
+        life.abort()
+      }
       try {
         const response = await withDeadline(clock, deadlineOf(request), (signal) => {
           signal.addEventListener('abort', () => life.abort(signal.reason), { once: true })
           return open(request, 'stream', life.signal)
         })
-        for await (const chunk of response as AsyncIterable<Buffer>) yield chunk
+        return chunksOf(response, life.signal, end)
       } catch (error) {
-        if (life.signal.aborted) throw life.signal.reason
-        throw unavailable(error)
-      } finally {
-        request.signal?.removeEventListener('abort', forward)
-        life.abort()
+        end()
+        throw error
       }
     },
     close() {
@@ -144,6 +145,21 @@ function attempt(
     })
     outgoing.end(body)
   })
+}
+
+async function* chunksOf(
+  response: http.IncomingMessage,
+  signal: AbortSignal,
+  end: () => void,
+): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) yield chunk
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    throw unavailable(error)
+  } finally {
+    end()
+  }
 }
 
 async function readBody(response: http.IncomingMessage): Promise<string> {

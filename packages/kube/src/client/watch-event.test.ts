@@ -4,7 +4,12 @@ import fc from 'fast-check'
 import { KubeApiError } from '../errors.ts'
 import { parseWatchEvent } from './watch-event.ts'
 
-const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', namespace: 'b', resourceVersion: '7' }, spec: { x: 1 } }
+const pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'a', namespace: 'b', resourceVersion: '7' },
+  spec: { x: 1 },
+}
 
 describe('a watch event', () => {
   test.each(['ADDED', 'MODIFIED', 'DELETED'])('%s carries the object as it was sent', (type) => {
@@ -26,12 +31,16 @@ describe('a watch event', () => {
     )
   })
 
-  test.each(['', 'null', '[]', '{', '{"type":"ADDED"}', '{"type":"NEW","object":{"metadata":{"name":"a","resourceVersion":"1"}}}'])(
-    '%j is refused',
-    (line) => {
-      expect(() => parseWatchEvent(line)).toThrow(expect.objectContaining({ code: 'ERR_KUBE_PROTOCOL' }))
-    },
-  )
+  test.each([
+    '',
+    'null',
+    '[]',
+    '{',
+    '{"type":"ADDED"}',
+    '{"type":"NEW","object":{"metadata":{"name":"a","resourceVersion":"1"}}}',
+  ])('%j is refused', (line) => {
+    expect(() => parseWatchEvent(line)).toThrow(expect.objectContaining({ code: 'ERR_KUBE_PROTOCOL' }))
+  })
 
   test('whatever a line holds, only KubeApiError escapes', () => {
     const line = Buffer.from(JSON.stringify({ type: 'MODIFIED', object: pod }))

@@ -53,7 +53,11 @@ test('a real API server accepts events, their series, and events about cluster-s
 test('a series goes on in the event that exists', async () => {
   const metadata = { namespace: 'default', name: 'series' }
   const regarding = await client.create(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata })
-  const written = { creates: 0, patched: Promise.withResolvers<undefined>(), created: Promise.withResolvers<undefined>() }
+  const written = {
+    creates: 0,
+    patched: Promise.withResolvers<undefined>(),
+    created: Promise.withResolvers<undefined>(),
+  }
   const recorder = createEventRecorder({
     client: {
       async create(resource, object, options) {

@@ -169,7 +169,7 @@ class Elector implements LeaseElector {
   async #keep(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const { retryMs } = this.#durations
-      await pause(this.#options.clock, Math.min(retryMs, this.#untilDeadlineMs()), signal)
+      await pause(this.#options.clock, Math.min(retryMs, Math.max(0, this.#untilDeadlineMs())), signal)
       if (isAborted(signal)) return
       const timeoutMs = this.#untilDeadlineMs()
       if (timeoutMs <= 0) throw new LeaseLostError('lease: expected a renewal within its deadline')

@@ -58,10 +58,7 @@ export async function runController(options: ControllerOptions): Promise<void> {
   const working = Promise.all(Array.from({ length: workers }, work))
   await whenAborted(signal)
   const drained = new AbortController()
-  await Promise.race([
-    Promise.all([queue.shutDown(), working]),
-    pause(clock, drainMs, drained.signal),
-  ])
+  await Promise.race([Promise.all([queue.shutDown(), working]), pause(clock, drainMs, drained.signal)])
   drained.abort()
   giveUp.abort(signal.reason)
 }

@@ -12,7 +12,10 @@ import { createWatchdog } from './watchdog.ts'
 
 /** The server ends a watch after a random time in this range, so that clients spread over the servers; as client-go. */
 const watchSeconds = { min: 300, max: 600 }
-/** Bookmarks come about every 60 s: half as long again without anything means that the connection is dead. */
+/**
+ * A watch that has said nothing for longer is replaced: its connection may be dead without anybody telling us. It need
+ * not be: of a quiet resource the API server sends bookmarks, one a minute, only when etcd tells it of its progress.
+ */
 const silenceMs = 90_000
 /** A safety net against a missed event: the list is read anew. */
 const relistMs = 600_000
@@ -107,15 +110,17 @@ export class ReflectorLoop<T extends KubeObject> implements Reflector<T> {
 
   async #watch(signal: AbortSignal): Promise<void> {
     const startedMs = this.#nowMs()
+    let end: WatchEnd = 'ended'
     try {
       const events = await this.#follow(signal)
       if (events === 0 && this.#nowMs() - startedMs < minWatchMs)
         throw new WatchError('ERR_KUBE_WATCH_SHORT', 'watch: expected an event or a second of waiting')
       this.#backoff.reset()
-      this.#observer.watchEnded?.('ended')
     } catch (error) {
-      if (!signal.aborted) this.#observer.watchEnded?.(endOf(error))
-      throw error
+      end = endOf(error)
+      if (end !== 'silent') throw error
+    } finally {
+      if (!signal.aborted) this.#observer.watchEnded?.(end)
     }
   }
 
@@ -126,16 +131,17 @@ export class ReflectorLoop<T extends KubeObject> implements Reflector<T> {
     const forward = (): void => ending.abort(signal.reason)
     signal.addEventListener('abort', forward, { once: true })
     const watchdog = createWatchdog(clock, silenceMs, () =>
-      ending.abort(new WatchError('ERR_KUBE_WATCH_SILENT', `watch: expected a bookmark within ${silenceMs} ms`)),
+      ending.abort(new WatchError('ERR_KUBE_WATCH_SILENT', `watch: expected an event within ${silenceMs} ms`)),
     )
     let events = 0
     try {
-      const stream = client.watch(resource, {
+      const stream = await client.watch(resource, {
         ...this.#selection,
         resourceVersion: this.#resourceVersion ?? '',
         timeoutSeconds: this.#timeoutSeconds(),
         signal: ending.signal,
       })
+      this.#heardMs = this.#nowMs()
       for await (const event of stream) {
         watchdog.heard()
         this.#take(event)

@@ -1,5 +1,4 @@
-import type { Clock } from '@chaperone/core'
-import { systemClock } from '@chaperone/core'
+import { type Clock, systemClock } from '@chaperone/core'
 import {
   createFakeClock,
   createFakeRandom,
@@ -13,6 +12,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { answerJson, startScriptedApiServer } from '../../test/scripted-api-server.ts'
 import { createKubeClient, type KubeClient } from '../client/kube-client.ts'
 import type { KubeClientConfig } from '../client/kube-config.ts'
+import type { UnstructuredObject } from '../client/object.ts'
 import type { Resource } from '../client/resource.ts'
 import { createReflector, type Reflector, type WatchEnd } from './reflector.ts'
 
@@ -53,14 +53,14 @@ afterAll(async () => {
 })
 
 interface Following {
-  readonly reflector: Reflector<never>
+  readonly reflector: Reflector<UnstructuredObject>
   readonly ends: WatchEnd[]
   lists: number
   /** Resolves when the names in the store are these. */
   readonly until: (...names: string[]) => Promise<void>
 }
 
-function follow<C extends Clock>(config: KubeClientConfig, clock: C): Following {
+function follow(config: KubeClientConfig, clock: Clock): Following {
   const client = createKubeClient(config, { clock })
   const ends: WatchEnd[] = []
   let waiting: (() => void)[] = []
@@ -83,11 +83,17 @@ function follow<C extends Clock>(config: KubeClientConfig, clock: C): Following 
   })
   reflector.addHandler({ added: wake, updated: wake, deleted: wake })
   const following: Following = {
-    reflector: reflector as Reflector<never>,
+    reflector,
     ends,
     lists: 0,
     async until(...names) {
-      const held = (): string => JSON.stringify(reflector.store.list().map(({ metadata }) => metadata.name).sort())
+      const held = (): string =>
+        JSON.stringify(
+          reflector.store
+            .list()
+            .map(({ metadata }) => metadata.name)
+            .sort(),
+        )
       while (!reflector.hasSynced() || held() !== JSON.stringify(names))
         await new Promise<void>((resolve) => (waiting = [...waiting, resolve]))
     },
@@ -103,8 +109,23 @@ function follow<C extends Clock>(config: KubeClientConfig, clock: C): Following 
 }
 
 async function create(name: string): Promise<void> {
-  const object = { apiVersion: 'apps/v1', kind: 'ControllerRevision', metadata: { namespace, name }, revision: 1 }
+  const object = {
+    apiVersion: 'apps/v1',
+    kind: 'ControllerRevision',
+    metadata: { namespace, name },
+    revision: 1,
+    data: {},
+  }
   await admin.create(revisions, object)
+}
+
+/** A reflector behind the proxy that has seen `a` come through its watch. */
+async function followWatching(clock: Clock): Promise<Following> {
+  const following = follow({ kubeconfig: throughProxy }, clock)
+  await following.until()
+  await create('a')
+  await following.until('a')
+  return following
 }
 
 /** Lets the next back-off pass (1.6 s with our randomness). */
@@ -127,9 +148,7 @@ describe('a reflector on a real API server', () => {
 
   test('misses nothing while its connection is cut, and does not list again', async () => {
     const clock = createFakeClock()
-    const following = follow({ kubeconfig: throughProxy }, clock)
-    await create('a')
-    await following.until('a')
+    const following = await followWatching(clock)
     proxy.refuse()
     proxy.cut()
     await create('b')
@@ -144,15 +163,12 @@ describe('a reflector on a real API server', () => {
 
   test('leaves a connection that has gone silent and misses nothing', async () => {
     const clock = createFakeClock()
-    const following = follow({ kubeconfig: throughProxy }, clock)
-    await create('a')
-    await following.until('a')
+    const following = await followWatching(clock)
     proxy.stall()
     await create('b')
     await clock.untilSleeper((ms) => ms === 90_000)
     proxy.resume()
     await clock.advance(90_000)
-    await passBackoff(clock)
     await following.until('a', 'b')
     expect(following.ends).toEqual(['silent'])
     expect(following.lists).toBe(1)
@@ -160,9 +176,7 @@ describe('a reflector on a real API server', () => {
 
   test('lists again when its version is compacted away', async () => {
     const clock = createFakeClock()
-    const following = follow({ kubeconfig: throughProxy }, clock)
-    await create('a')
-    await following.until('a')
+    const following = await followWatching(clock)
     proxy.refuse()
     proxy.cut()
     await clock.untilSleeper((ms) => ms < 5000)
@@ -193,7 +207,10 @@ describe('a reflector on a real API server', () => {
       if (url.includes('watch=true')) {
         watches += 1
         if (watches === 1) answerJson(response, 500, { reason: 'InternalError' })
-        else response.write('{"type":"ADDED","object":{"metadata":{"namespace":"default","name":"b","resourceVersion":"8"}}}\n')
+        else
+          response.write(
+            '{"type":"ADDED","object":{"metadata":{"namespace":"default","name":"b","resourceVersion":"8"}}}\n',
+          )
         return
       }
       lists += 1

@@ -48,7 +48,9 @@ function fixture(
   reflector.addHandler({
     added: ({ metadata }) => seen.push(`added ${metadata.name ?? ''}`),
     updated: ({ metadata }, previous) =>
-      seen.push(`updated ${metadata.name ?? ''} ${previous.metadata.resourceVersion ?? ''}→${metadata.resourceVersion ?? ''}`),
+      seen.push(
+        `updated ${metadata.name ?? ''} ${previous.metadata.resourceVersion ?? ''}→${metadata.resourceVersion ?? ''}`,
+      ),
     deleted: ({ metadata }) => seen.push(`deleted ${metadata.name ?? ''}`),
   })
   return {
@@ -157,19 +159,21 @@ describe('a reflector', () => {
     expect(retries).toEqual([17_000, 60_000])
   })
 
-  test('gives up a watch that has been silent for 90 seconds', async () => {
-    const { client, clock, during, ends, reflector } = fixture({
+  test('replaces a watch that has been silent for 90 seconds, at once and from where it was', async () => {
+    const { client, clock, during, ends, reflector, retries } = fixture({
       lists: [list('10')],
       watches: [hang(added(configMap('a', '11'))), hang()],
     })
     await during(async () => {
-      await clock.advance(89_000)
+      await clock.advance(89_999)
       expect(client.watchesAsked).toHaveLength(1)
-      expect(reflector.lastEventAgeMs()).toBe(89_000)
-      await clock.advance(4000)
+      expect(reflector.lastEventAgeMs()).toBe(89_999)
+      await clock.advance(1)
       expect(client.watchesAsked.map(({ resourceVersion }) => resourceVersion)).toEqual(['10', '11'])
+      expect(reflector.lastEventAgeMs()).toBe(0)
     })
     expect(ends).toEqual(['silent'])
+    expect(retries).toEqual([])
   })
 
   test('backs off from watches that end at once', async () => {
@@ -192,7 +196,7 @@ describe('a reflector', () => {
       expect(client.listsAsked).toHaveLength(1)
       expect(client.watchesAsked[0]?.timeoutSeconds).toBe(570)
       expect(client.watchesAsked.at(-1)?.timeoutSeconds).toBeLessThan(180)
-      await clock.advance(180_000)
+      await clock.advance(90_000)
       expect(client.listsAsked).toHaveLength(2)
       expect(client.watchesAsked.at(-1)?.resourceVersion).toBe('20')
     })

@@ -6,7 +6,7 @@ import type { ReflectorHandler } from './handlers.ts'
 import { ReflectorLoop } from './reflector-loop.ts'
 import type { Indexer, Store } from './store.ts'
 
-/** Why a watch ended. `ended`: the server's time was up, as asked for. */
+/** Why a watch ended. `ended`: its time was up. `silent`: nothing was heard for long; it is replaced at once. */
 export type WatchEnd = 'ended' | 'gone' | 'silent' | 'failed'
 
 /** For metrics and logs; never throws. */
@@ -43,7 +43,10 @@ export interface Reflector<T extends KubeObject> {
   synced(signal?: AbortSignal): Promise<void>
   /** Called for every change, and at once with `added` for what is already there. Returns its removal. */
   addHandler(handler: ReflectorHandler<T>): () => void
-  /** Milliseconds since the API server last said anything: an event, a bookmark (about one a minute) or a list. */
+  /**
+   * Milliseconds since the API server last said anything: an event, a bookmark, a list or that it accepts a watch. A quiet
+   * watch is replaced every 90 s, so that more than twice that means that the API server is away.
+   */
   lastEventAgeMs(): number
 }
 

@@ -31,7 +31,7 @@ export interface KeyPair {
 export async function createAuthority(nowMs: number, random: Random): Promise<KeyPair> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const certificate = await X509CertificateGenerator.createSelfSigned({
-    name: 'CN=chaperone-control',
+    name: 'CN=chaperone-ca',
     serialNumber: serial(random),
     ...validity(nowMs, authorityDays),
     signingAlgorithm: algorithm,

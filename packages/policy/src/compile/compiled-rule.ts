@@ -1,26 +1,28 @@
 import { approvalDefaults, parseDurationMs, type EgressRule } from '@chaperone/api'
-import type { Action, HttpFacet, RuleRef, SqlStatement } from '@chaperone/core'
-import { portsOf } from '../destination/default-ports.ts'
+import type { RuleRef } from '@chaperone/core'
+import { portsOf } from '../destination/rule-ports.ts'
 import { compileHttpMatch } from '../http/match-http.ts'
+import { globKeys } from '../http/path-keys.ts'
 import { compileSqlMatch } from '../sql/match-sql.ts'
+import { patternKeys } from '../sql/table-keys.ts'
 import type { ApprovalTerms } from '../verdict.ts'
-
-/** One judgeable piece of an action: a request, or one of the statements of a query. */
-export type Piece =
-  | { readonly protocol: 'HTTP'; readonly http: Omit<HttpFacet, 'body'> }
-  | { readonly protocol: 'Postgres'; readonly statement: SqlStatement }
+import type { Piece } from './pieces.ts'
 
 export interface CompiledRule {
   readonly rule: EgressRule
   readonly ref: RuleRef
-  readonly ports: ReadonlySet<number>
+  /** Undefined is any port. */
+  readonly ports: readonly number[] | undefined
   readonly terms: ApprovalTerms | undefined
+  /** Keys of which a piece must have one to match; undefined: none is needed. */
+  readonly keys: readonly string[] | undefined
   /** What keeps the rule from matching, or undefined when it matches; hosts are the index's business. */
   mismatch(port: number, piece: Piece): string | undefined
 }
 
 export function compileRule(source: string, rule: EgressRule): CompiledRule {
-  const ports = new Set(portsOf(rule))
+  const ports = portsOf(rule)
+  const { protocol } = rule.to
   const http = compileHttpMatch(rule.match?.http, rule.action)
   const sql = compileSqlMatch(rule.match?.sql, rule.action)
   return {
@@ -28,14 +30,21 @@ export function compileRule(source: string, rule: EgressRule): CompiledRule {
     ref: { source, name: rule.name },
     ports,
     terms: rule.action === 'Approve' ? approvalTerms(rule) : undefined,
+    keys: keysOf(rule),
     mismatch(port, piece) {
-      if (!ports.has(port)) return 'port'
-      if (piece.protocol !== rule.to.protocol) return 'protocol'
-      return piece.protocol === 'HTTP' ? http(piece.http) : sql(piece.statement)
+      if (ports?.includes(port) === false) return 'port'
+      if (piece.protocol !== protocol) return 'protocol'
+      return piece.protocol === 'HTTP' ? http(piece.request) : sql(piece.statement)
     },
   }
 }
 
+function keysOf({ match, action }: EgressRule): readonly string[] | undefined {
+  if (match?.http?.paths !== undefined) return globKeys(match.http.paths, action === 'Allow' ? 'exact' : 'loose')
+  return match?.sql?.tables === undefined ? undefined : patternKeys(match.sql.tables)
+}
+
+/** The terms of a rule, or those of `egress.default`. */
 export function approvalTerms(rule?: EgressRule): ApprovalTerms {
   const { hold, expires, grant } = rule?.approval ?? approvalDefaults
   return {
@@ -44,10 +53,4 @@ export function approvalTerms(rule?: EgressRule): ApprovalTerms {
     grant,
     ...(rule?.reason === undefined ? {} : { reason: rule.reason }),
   }
-}
-
-/** Every piece of an action must pass; a query without statements (empty) is one piece that does nothing. */
-export function piecesOf(action: Action): Piece[] {
-  if (action.protocol === 'HTTP') return [{ protocol: 'HTTP', http: action.http }]
-  return action.sql.statements.map((statement) => ({ protocol: 'Postgres', statement }))
 }

@@ -1,85 +1,71 @@
-import type { EffectivePolicy, EgressRule } from '@chaperone/api'
+import type { EffectivePolicy } from '@chaperone/api'
 import { ruleId, type Target } from '@chaperone/core'
-import type { Effects, Verdict } from '../verdict.ts'
-import type { CompiledList } from './compiled-list.ts'
-import { approvalTerms, type CompiledRule, type Piece } from './compiled-rule.ts'
+import type { Verdict } from '../verdict.ts'
+import type { CompiledTiers } from './compiled-list.ts'
+import { approvalTerms, type CompiledRule } from './compiled-rule.ts'
+import { effectsOf } from './effects.ts'
+import type { Piece } from './pieces.ts'
 
 const rank = { Allow: 0, Approve: 1, Deny: 2 } as const
 
 /**
- * Judges one piece. In a list the first rule that matches decides; across the lists of a tier Deny beats Approve beats
- * Allow. The cluster tier's Deny is final and its Approve can only be tightened; its Allow is a default for the session
- * tier, where no match leaves `egress.default` unless the cluster tier had an answer.
+ * Judges one piece. In a list the first rule that matches decides for the list; across the lists of a tier Deny beats
+ * Approve beats Allow, and of equals the first list counts. Between the tiers: the cluster's Deny is final; its Approve
+ * means at least Approve, so the session's Allow changes nothing and its Deny still denies; its Allow is a default that any
+ * match of the session tier replaces. Only when neither tier matched does `egress.default` decide.
  */
-export function judgePiece(
-  policy: EffectivePolicy,
-  tiers: readonly (readonly CompiledList[])[],
-  target: Target,
-  piece: Piece,
-): Verdict {
-  const matches = tiers.map((lists) =>
-    lists.flatMap((list) => list.at(target.host).find((rule) => rule.mismatch(target.port, piece) === undefined) ?? []),
-  )
-  const strictest = matches.map(strictestOf)
-  const [cluster, session] = [strictest[0], strictest[1]]
-  const winner =
-    cluster === undefined
-      ? session
-      : session === undefined
-        ? cluster
-        : cluster.rule.action === 'Allow' || rank[session.rule.action] > rank[cluster.rule.action]
-          ? session
-          : cluster
-  if (winner === undefined) return byDefault(policy, target)
-  const passing = matches.flat().filter((match) => match.rule.action !== 'Deny')
-  return verdictOf(policy, winner, passing)
-}
-
-function strictestOf(matches: readonly CompiledRule[]): CompiledRule | undefined {
-  return matches.reduce<CompiledRule | undefined>(
-    (best, match) => (best === undefined || rank[match.rule.action] > rank[best.rule.action] ? match : best),
-    undefined,
-  )
-}
-
-function verdictOf(policy: EffectivePolicy, winner: CompiledRule, passing: readonly CompiledRule[]): Verdict {
-  if (winner.rule.action === 'Deny') {
-    return {
-      kind: 'deny',
-      reason: 'RuleDenied',
-      rule: winner.ref,
-      message: winner.rule.reason ?? `rule ${ruleId(winner.ref)} denies this`,
+export function judgePiece(policy: EffectivePolicy, tiers: CompiledTiers, target: Target, piece: Piece): Verdict {
+  const matches: CompiledRule[] = []
+  const [cluster, session] = tiers.map((lists) => {
+    let strictest: CompiledRule | undefined
+    for (const list of lists) {
+      const match = list.at(target.host).firstMatch(target.port, piece)
+      if (match === undefined) continue
+      matches.push(match)
+      if (strictest === undefined || rank[match.rule.action] > rank[strictest.rule.action]) strictest = match
     }
-  }
-  const effects = effectsOf(policy, winner.rule, passing)
+    return strictest
+  })
+  const winner = winnerOf(cluster, session)
+  return winner === undefined ? byDefault(policy, target, piece) : verdictOf(policy, winner, matches)
+}
+
+function winnerOf(cluster: CompiledRule | undefined, session: CompiledRule | undefined): CompiledRule | undefined {
+  if (cluster === undefined || session === undefined) return cluster ?? session
+  if (cluster.rule.action === 'Allow') return session
+  return rank[session.rule.action] > rank[cluster.rule.action] ? session : cluster
+}
+
+function verdictOf(policy: EffectivePolicy, winner: CompiledRule, matches: readonly CompiledRule[]): Verdict {
+  if (winner.rule.action === 'Deny') return deniedBy(winner)
+  const effects = effectsOf(policy, winner.rule, matches)
   if (winner.terms !== undefined) return { kind: 'approve', rule: winner.ref, effects, terms: winner.terms }
   return { kind: 'allow', rule: winner.ref, effects }
 }
 
-/** Masking adds up over every rule that matched: a looser list never uncovers what another masks. */
-function effectsOf(policy: EffectivePolicy, rule: EgressRule, passing: readonly CompiledRule[]): Effects {
-  const credential = rule.credential ?? passing.find((match) => match.rule.credential !== undefined)?.rule.credential
-  return {
-    mask: [...new Set(passing.flatMap((match) => match.rule.mask ?? []))],
-    auditLevel: rule.audit?.level ?? policy.audit.level,
-    ...(credential === undefined ? {} : { credential }),
-    ...(rule.to.cidrs === undefined ? {} : { cidrs: rule.to.cidrs }),
-  }
+export function deniedBy({ rule, ref }: CompiledRule): Verdict {
+  return { kind: 'deny', reason: 'RuleDenied', rule: ref, message: rule.reason ?? `rule ${ruleId(ref)} denies this` }
 }
 
-function byDefault(policy: EffectivePolicy, target: Target): Verdict {
+function byDefault(policy: EffectivePolicy, target: Target, piece: Piece): Verdict {
   const rule = { source: `AgentSession/${policy.session.name}`, name: 'default' }
-  const effects: Effects = { mask: [], auditLevel: policy.audit.level }
+  const effects = effectsOf(policy)
   switch (policy.default) {
     case 'Allow':
       return { kind: 'allow', rule, effects }
     case 'Approve':
       return { kind: 'approve', rule, effects, terms: approvalTerms() }
     case 'Deny':
-      return {
-        kind: 'deny',
-        reason: 'NoRuleMatched',
-        message: `no rule of AgentSession "${policy.session.name}" allows this action at ${target.host}:${target.port}`,
-      }
+      return noRuleMatched(policy, target, piece)
+  }
+}
+
+/** Names what the agent asked for in words of ours; of its own words only the host. */
+export function noRuleMatched(policy: EffectivePolicy, target: Target, piece?: Piece): Verdict {
+  const act = piece?.protocol === 'Postgres' ? piece.statement.verbs.join(', ') : 'this'
+  return {
+    kind: 'deny',
+    reason: 'NoRuleMatched',
+    message: `no rule of AgentSession "${policy.session.name}" allows ${act} at ${target.host}:${target.port}`,
   }
 }

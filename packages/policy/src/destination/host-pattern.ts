@@ -1,13 +1,23 @@
-/** Whether `host` (lower case, no trailing dot) matches a host pattern: exact, `*.suffix` with one or more labels, or `*`. */
+import { canonicalHost, isAddress } from './canonical-host.ts'
+
+/**
+ * Whether `host` matches a host pattern: an exact name or IP literal, `*.suffix` for names with one or more labels before
+ * it, or `*` for anything.
+ */
 export function matchesHost(pattern: string, host: string): boolean {
-  if (pattern === '*') return true
-  if (pattern.startsWith('*.')) return host.length > pattern.length - 1 && host.endsWith(pattern.slice(1))
-  return pattern === host
+  const canonical = canonicalHost(host)
+  return canonical !== undefined && candidatePatterns(canonical).includes(canonicalPattern(pattern))
 }
 
-/** The patterns that can match `host`, so that rules are found by look-up instead of by search. */
+/** A pattern spelled as `candidatePatterns` spells it. */
+export function canonicalPattern(pattern: string): string {
+  return pattern.startsWith('*') ? pattern.toLowerCase() : (canonicalHost(pattern) ?? pattern)
+}
+
+/** The patterns that can match a canonical host, so that rules are found by look-up instead of by search. */
 export function candidatePatterns(host: string): string[] {
   const patterns = [host, '*']
+  if (isAddress(host)) return patterns
   for (let dot = host.indexOf('.'); dot !== -1; dot = host.indexOf('.', dot + 1)) patterns.push(`*${host.slice(dot)}`)
   return patterns
 }

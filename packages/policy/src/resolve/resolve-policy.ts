@@ -7,40 +7,29 @@ import {
   type RuleList,
 } from '@chaperone/api'
 import { canonicalJson, sha256Hex, type Json } from '@chaperone/core'
+import { duplicateProfiles, duplicateRules, missingProfiles } from './check-references.ts'
 
 export interface PolicySources {
   readonly session: AgentSession
-  /** Those of the session's namespace. */
+  /** Those of the session's namespace; others are not considered. */
   readonly policies: readonly EgressPolicy[]
   readonly clusterPolicies: readonly ClusterEgressPolicy[]
+  /** Milliseconds since the Unix epoch from which `limits.duration` counts when the session has no creationTimestamp. */
+  readonly nowMs?: number
 }
 
 /** Joins a session with everything it refers to. What cannot be resolved is named, and denies everything while it lasts. */
-export function resolvePolicy({ session, policies, clusterPolicies }: PolicySources): EffectivePolicy {
+export function resolvePolicy({ session, policies, clusterPolicies, nowMs }: PolicySources): EffectivePolicy {
   const { spec, metadata } = session
-  const unresolved: string[] = []
-  const cited = spec.policies.flatMap((reference, index) => {
-    const policy = policies.find((candidate) => candidate.metadata.name === reference.name)
-    if (policy === undefined)
-      unresolved.push(
-        `spec.policies[${index}]: ${reference.kind} "${reference.name}" does not exist in namespace "${metadata.namespace ?? ''}"`,
-      )
-    return policy ?? []
-  })
+  const own = `AgentSession/${metadata.name}`
+  const cited = citedPolicies(session, policies)
   const cluster = [...clusterPolicies].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))
-  const tiers = [
+  const tiers: RuleList[][] = [
     cluster.map((policy) => ruleList('ClusterEgressPolicy', policy)),
-    [
-      ...cited.map((policy) => ruleList('EgressPolicy', policy)),
-      { source: `AgentSession/${metadata.name}`, rules: spec.egress.rules },
-    ],
+    [...cited.found.map((policy) => ruleList('EgressPolicy', policy)), { source: own, rules: spec.egress.rules }],
   ]
-  const profiles = new Set(spec.masking.profiles.map((profile) => profile.name))
-  for (const list of tiers.flat()) unresolved.push(...missingProfiles(list, profiles, `AgentSession/${metadata.name}`))
-  const expiresAt =
-    spec.limits?.duration === undefined || metadata.creationTimestamp === undefined
-      ? undefined
-      : new Date(Date.parse(metadata.creationTimestamp) + parseDurationMs(spec.limits.duration)).toISOString()
+  const expiry = expiryOf(session, nowMs)
+  const lists = tiers.flat()
   const policy = {
     session: {
       namespace: metadata.namespace ?? '',
@@ -50,13 +39,19 @@ export function resolvePolicy({ session, policies, clusterPolicies }: PolicySour
       owner: spec.agent.owner ?? '',
     },
     suspended: spec.suspended,
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-    unresolved,
+    ...(expiry.at === undefined ? {} : { expiresAt: expiry.at }),
+    unresolved: [
+      ...cited.unresolved,
+      ...lists.flatMap((list) => duplicateRules(list, own)),
+      ...lists.flatMap((list) => missingProfiles(list, spec.masking.profiles, own)),
+      ...duplicateProfiles(spec.masking.profiles),
+      ...expiry.unresolved,
+    ],
     tiers,
     default: spec.egress.default,
-    caBundle: [spec.egress.caBundle, ...[...cited, ...cluster].map((source) => source.spec.caBundle)]
-      .filter((pem) => pem !== undefined)
-      .join('\n'),
+    caBundle: [spec.egress.caBundle, ...[...cited.found, ...cluster].map((source) => source.spec.caBundle)]
+      .flatMap((pem) => (pem === undefined ? [] : `${pem.trim()}\n`))
+      .join(''),
     maskingProfiles: spec.masking.profiles,
     audit: spec.audit,
     ...(spec.limits?.requests === undefined ? {} : { maxRequests: spec.limits.requests }),
@@ -64,17 +59,39 @@ export function resolvePolicy({ session, policies, clusterPolicies }: PolicySour
   return { ...policy, hash: sha256Hex(canonicalJson(policy as unknown as Json)) }
 }
 
-function ruleList(kind: string, policy: EgressPolicy | ClusterEgressPolicy): RuleList {
-  return { source: `${kind}/${policy.metadata.name}`, rules: policy.spec.rules }
+interface Cited {
+  readonly found: readonly EgressPolicy[]
+  readonly unresolved: readonly string[]
 }
 
-function missingProfiles(list: RuleList, profiles: ReadonlySet<string>, own: string): string[] {
-  const field = list.source === own ? 'spec.egress.rules' : `${list.source} spec.rules`
-  return list.rules.flatMap((rule, index) =>
-    (rule.mask ?? []).flatMap((name, at) =>
-      profiles.has(name)
-        ? []
-        : [`${field}[${index}].mask[${at}]: "${name}" is not a profile in spec.masking.profiles of the session`],
-    ),
-  )
+function citedPolicies({ spec, metadata }: AgentSession, policies: readonly EgressPolicy[]): Cited {
+  const namespace = metadata.namespace ?? ''
+  const found: EgressPolicy[] = []
+  const unresolved: string[] = []
+  const seen = new Set<string>()
+  for (const [index, { kind, name }] of spec.policies.entries()) {
+    const field = `spec.policies[${index}]: ${kind} "${name}"`
+    const policy = policies.find(
+      (candidate) => candidate.metadata.name === name && (candidate.metadata.namespace ?? namespace) === namespace,
+    )
+    if (seen.has(name)) unresolved.push(`${field} is listed twice`)
+    else if (policy === undefined) unresolved.push(`${field} not found in namespace "${namespace}"`)
+    else found.push(policy)
+    seen.add(name)
+  }
+  return { found, unresolved }
+}
+
+function expiryOf({ spec, metadata }: AgentSession, nowMs: number | undefined): { at?: string; unresolved: string[] } {
+  if (spec.limits?.duration === undefined) return { unresolved: [] }
+  const fromMs = metadata.creationTimestamp === undefined ? nowMs : Date.parse(metadata.creationTimestamp)
+  const at = new Date((fromMs ?? Number.NaN) + parseDurationMs(spec.limits.duration))
+  // A limit that cannot be computed must not be a limit that never comes.
+  if (Number.isNaN(at.getTime()))
+    return { unresolved: ['spec.limits.duration: metadata.creationTimestamp is not a date and time to count from'] }
+  return { at: at.toISOString(), unresolved: [] }
+}
+
+function ruleList(kind: string, policy: EgressPolicy | ClusterEgressPolicy): RuleList {
+  return { source: `${kind}/${policy.metadata.name}`, rules: policy.spec.rules }
 }

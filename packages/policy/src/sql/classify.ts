@@ -1,129 +1,117 @@
-import { sqlVerbs, type SqlStatement, type SqlVerb } from '@chaperone/core'
+import type { SqlStatement } from '@chaperone/core'
 import { SqlUnparseableError } from '../errors.ts'
-import { pureFunctions } from './pure-functions.ts'
-import { verbOf } from './statement-verbs.ts'
+import { classifyStatement } from './classify-statement.ts'
+import type { Node } from './parse-tree.ts'
+import { compileParser, type ParserInstance } from './parser-instance.ts'
+import { scanCost } from './scan-cost.ts'
 
-/** A query longer than this is not judged, and so not passed. */
-export const maxSqlCharacters = 1024 * 1024
+/** A query longer than this is not judged, and so not passed. Bulk inserts with 65,535 binds stay below. */
+export const maxSqlCharacters: number = 1024 * 1024
+/** Statements of one query; each is judged on its own. */
+export const maxSqlStatements = 1000
+/** Characters that the scanner may read again (see `scanCost`); about 50 ms. */
+const maxScanCost = 20_000_000
 
 export interface SqlClassifier {
-  /** What each statement of `text` does. Throws SqlUnparseableError for anything that PostgreSQL's parser refuses. */
+  /**
+   * What each statement of `text` does; none for an empty query. Throws SqlUnparseableError for anything that PostgreSQL's
+   * parser refuses or that is beyond the limits.
+   */
   classify(text: string): readonly SqlStatement[]
-  /** The text with constants replaced by `$1`, …; for people, never for judgement. */
+  /** The text with constants replaced by `$1`, …, empty when it cannot be parsed. For people, never for judgement. */
   normalise(text: string): string
 }
 
-/** Loads PostgreSQL's own parser (libpg-query, WebAssembly). */
-export async function loadSqlParser(): Promise<SqlClassifier> {
-  const parser = await import('libpg-query')
-  await parser.loadModule()
+/**
+ * Loads PostgreSQL's own parser (libpg-query, WebAssembly), which reads text as a server does that has
+ * `standard_conforming_strings = on` and speaks UTF-8. A bundle that carries the module passes its bytes as `wasm`.
+ */
+export async function loadSqlParser(wasm?: Uint8Array): Promise<SqlClassifier> {
+  const parser = restartingParser(await compileParser(wasm))
+  await parser.start()
   return {
     classify(text) {
-      if (text.length > maxSqlCharacters)
-        throw new SqlUnparseableError(`a query has at most ${maxSqlCharacters} characters`)
-      if (text.includes('\0')) throw new SqlUnparseableError('a query has no NUL characters')
+      refuseBeforeParsing(text)
       // The parser has no word for nothing; drivers send it to probe a connection.
-      if (text === '') return []
-      let tree: { stmts?: { stmt?: Node }[] }
-      try {
-        tree = parser.parseSync(text)
-      } catch {
-        // The parser's own message quotes the query.
-        throw new SqlUnparseableError('syntax error according to the parser of PostgreSQL')
-      }
-      return (tree.stmts ?? []).flatMap(({ stmt }) => (stmt === undefined ? [] : [classifyStatement(stmt)]))
+      return text === '' ? [] : statementsOf(parser.run((instance) => instance.parse(text))).map(classifyStatement)
     },
     normalise(text) {
       try {
-        return parser.normalizeSync(text)
-      } catch {
-        return ''
+        refuseBeforeParsing(text)
+        return parser.run((instance) => {
+          // Of text that does not parse, the normaliser returns the parser's message, which quotes it.
+          instance.parse(text)
+          return instance.normalise(text)
+        })
+      } catch (error) {
+        if (error instanceof SqlUnparseableError) return ''
+        throw error
       }
     },
   }
 }
 
-type Node = Readonly<Record<string, unknown>>
-
-interface Found {
-  readonly verbs: Set<SqlVerb>
-  readonly tables: Set<string>
-  readonly functions: Set<string>
+function refuseBeforeParsing(text: string): void {
+  if (text.length > maxSqlCharacters)
+    throw new SqlUnparseableError(`a query has at most ${maxSqlCharacters} characters`)
+  if (text.includes('\0')) throw new SqlUnparseableError('a query has no NUL characters')
+  if (!text.isWellFormed()) throw new SqlUnparseableError('a query is well-formed Unicode')
+  if (scanCost(text) > maxScanCost)
+    throw new SqlUnparseableError('a query has no long runs of operator characters or nested comments')
 }
 
-function classifyStatement(stmt: Node): SqlStatement {
-  const found: Found = { verbs: new Set(), tables: new Set(), functions: new Set() }
-  walk(stmt, new Set(), found)
-  if (found.verbs.size === 0) found.verbs.add('Other')
+function statementsOf(tree: unknown): Node[] {
+  const { stmts = [] } = tree as { stmts?: readonly { stmt?: Node }[] }
+  if (stmts.length > maxSqlStatements)
+    throw new SqlUnparseableError(`a query has at most ${maxSqlStatements} statements`)
+  return stmts.map(({ stmt }) => {
+    if (stmt === undefined) throw new SqlUnparseableError('every statement of a query has a parse tree')
+    return stmt
+  })
+}
+
+interface RestartingParser {
+  start(): Promise<void>
+  run<T>(work: (instance: ParserInstance) => T): T
+}
+
+/**
+ * Replaces the instance after a crash: until the next one is up, some milliseconds later, every query is refused. A swollen
+ * one serves until then.
+ */
+function restartingParser(create: () => Promise<ParserInstance>): RestartingParser {
+  let instance: ParserInstance | undefined
+  let starting: Promise<void> | undefined
+  const start = (): Promise<void> =>
+    (starting ??= create()
+      .then((created) => {
+        instance = created
+      })
+      .finally(() => {
+        starting = undefined
+      }))
+  const restart = (): void => {
+    // A failed start is tried again by the next query.
+    start().catch(() => undefined)
+  }
   return {
-    verbs: sqlVerbs.filter((verb) => found.verbs.has(verb)),
-    tables: [...found.tables],
-    functions: [...found.functions],
+    start,
+    run(work) {
+      if (instance === undefined) {
+        restart()
+        throw new SqlUnparseableError('the SQL parser is starting again; retry in a second')
+      }
+      try {
+        const result = work(instance)
+        if (instance.swollen) restart()
+        return result
+      } catch (error) {
+        const refused = error instanceof SqlUnparseableError
+        if (!refused) instance = undefined
+        if (instance?.swollen !== false) restart()
+        if (refused) throw error
+        throw new SqlUnparseableError('a query is too deeply nested or too large for the parser of PostgreSQL')
+      }
+    },
   }
-}
-
-/** `scope` holds the names of common table expressions visible here, which are not tables. */
-function walk(value: unknown, scope: ReadonlySet<string>, found: Found): void {
-  if (Array.isArray(value)) {
-    for (const item of value) walk(item, scope, found)
-  } else if (typeof value === 'object' && value !== null) {
-    visit(value as Node, scope, found)
-  }
-}
-
-function visit(node: Node, scope: ReadonlySet<string>, found: Found): void {
-  const inner = withCommonTables(node, scope, found)
-  for (const [key, child] of Object.entries(node)) {
-    if (key === 'withClause') continue
-    if (/^[A-Z]\w*Stmt$/.test(key) && typeof child === 'object') addStatement(key, child as Node, found)
-    walk(child, inner, found)
-  }
-  if (typeof node['relname'] === 'string') addTable(node, inner, found)
-  // A CREATE FUNCTION names a function too, but does not call it.
-  if (Array.isArray(node['funcname']) && node['options'] === undefined) addFunction(node['funcname'] as Node[], found)
-}
-
-/** A common table expression sees those before it; with RECURSIVE it sees all, itself included (PostgreSQL docs, 7.8). */
-function withCommonTables(node: Node, scope: ReadonlySet<string>, found: Found): ReadonlySet<string> {
-  const clause = node['withClause'] as
-    { ctes?: { CommonTableExpr?: { ctename?: string; ctequery?: unknown } }[]; recursive?: boolean } | undefined
-  if (clause === undefined) return scope
-  const inner = new Set(scope)
-  const tables = (clause.ctes ?? []).flatMap((cte) => cte.CommonTableExpr ?? [])
-  if (clause.recursive === true) for (const { ctename } of tables) inner.add(ctename ?? '')
-  for (const { ctename, ctequery } of tables) {
-    walk(ctequery, new Set(inner), found)
-    inner.add(ctename ?? '')
-  }
-  return inner
-}
-
-function addStatement(name: string, statement: Node, found: Found): void {
-  if (name === 'ExplainStmt') {
-    // EXPLAIN shows a plan; with ANALYZE it also runs the statement, whose own verbs are added by the walk.
-    found.verbs.add('Select')
-    return
-  }
-  if (name === 'PrepareStmt') return
-  found.verbs.add(verbOf(name))
-  if (name === 'SelectStmt' && statement['intoClause'] !== undefined) found.verbs.add('Define')
-  if (name === 'CopyStmt' && statement['is_program'] === true) found.verbs.add('Call')
-}
-
-function addTable(range: Node, scope: ReadonlySet<string>, found: Found): void {
-  const name = range['relname'] as string
-  const schema = range['schemaname'] as string | undefined
-  if (schema === undefined && scope.has(name)) return
-  // System catalogues come first in every search path, whatever it is.
-  found.tables.add(`${schema ?? (name.startsWith('pg_') ? 'pg_catalog' : 'public')}.${name}`)
-}
-
-function addFunction(parts: readonly Node[], found: Found): void {
-  const names = parts.map((part) => (part['String'] as { sval?: string } | undefined)?.sval ?? '')
-  const name = names.at(-1) ?? ''
-  const schema = names.length > 1 ? names.at(-2) : undefined
-  if (name === 'set_config') found.verbs.add('Set')
-  if ((schema === undefined || schema === 'pg_catalog') && pureFunctions.has(name)) return
-  found.verbs.add('Call')
-  found.functions.add(names.join('.'))
 }

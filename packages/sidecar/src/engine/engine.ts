@@ -95,4 +95,9 @@ export interface ClientConnection {
   readonly nameFrom: 'address' | 'literal' | 'proxy'
   /** The client opened with the HTTP/2 preface in clear text (RFC 9113 §3.3). */
   readonly http2?: boolean
+  /**
+   * Other names that the agent may use for the target in its protocol: `db.prod.svc.cluster.local` where a rule says
+   * `db.prod.svc`. What it does is judged by `target`.
+   */
+  readonly aliases?: readonly string[]
 }

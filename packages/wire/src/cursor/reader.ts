@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { WireError } from '../errors.ts'
 
 /** Reads big-endian fields of one message and cannot read past its end. */
@@ -52,13 +53,32 @@ export class Reader {
     return new Reader(this.take(length))
   }
 
-  /** A NUL-terminated string in UTF-8. */
+  /**
+   * A NUL-terminated string that is UTF-8. Other bytes are refused, not replaced: what is judged must be what the
+   * receiver reads.
+   */
   cstring(): string {
+    const bytes = this.untilNul()
+    if (!isUtf8(bytes)) throw new WireError('ERR_WIRE_MALFORMED', 'string: expected UTF-8')
+    return bytes.toString('utf8')
+  }
+
+  /** A NUL-terminated string for people to read: bytes that are no UTF-8 become U+FFFD. */
+  displayCstring(): string {
+    return this.untilNul().toString('utf8')
+  }
+
+  /** Throws unless everything has been read: bytes behind the last field are read by one receiver and not by another. */
+  end(message: string): void {
+    if (this.remaining > 0) throw new WireError('ERR_WIRE_MALFORMED', `${message}: expected nothing after its fields`)
+  }
+
+  private untilNul(): Buffer {
     const end = this.bytes.indexOf(0, this.offset)
     if (end === -1) throw new WireError('ERR_WIRE_TRUNCATED', 'string: expected a terminating NUL')
-    const text = this.bytes.toString('utf8', this.offset, end)
+    const start = this.offset
     this.offset = end + 1
-    return text
+    return this.bytes.subarray(start, end)
   }
 
   private advance(length: number): number {

@@ -1,16 +1,17 @@
+import { maxCancelKeyBytes, maxStartupBytes, requestCode } from '../postgres/startup.ts'
+
 /** What the first bytes of a client are. */
 export type Detected = 'incomplete' | 'tls' | 'http1' | 'http2' | 'postgres' | 'ssh' | 'unknown'
 
-/** The longest prefix that any decision needs: the HTTP/2 preface. */
+/** The longest prefix that any decision needs: the HTTP/2 preface, or a method and the space behind it. */
 export const maxDetectBytes = 24
 
 const http2Preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 const sshBanner = Buffer.from('SSH-')
-/** Codes that PostgreSQL clients send after a length of 8: SSLRequest, GSSENCRequest, CancelRequest (docs ch. 55.7). */
-const postgresCodes = new Set([80877103, 80877104, 80877102])
-const longestMethod = 32
+/** The longest registered ones, VERSION-CONTROL and UPDATEREDIRECTREF, have 15 and 17 letters. */
+const longestMethod = maxDetectBytes - 1
 
-/** Decides as early as the bytes allow (never waits for more than `maxDetectBytes`, or a method of 32 letters). */
+/** Decides as early as the bytes allow: never waits for more than `maxDetectBytes`. */
 export function detectProtocol(bytes: Buffer): Detected {
   const first = bytes[0]
   if (first === undefined) return 'incomplete'
@@ -25,12 +26,13 @@ function detectPostgres(bytes: Buffer): Detected {
   if (bytes.length < 8) return 'incomplete'
   const length = bytes.readUInt32BE(0)
   const code = bytes.readUInt32BE(4)
-  if (postgresCodes.has(code)) return length >= 8 && length <= 270 ? 'postgres' : 'unknown'
-  return code >>> 16 === 3 && length <= 10_000 ? 'postgres' : 'unknown'
+  if (code === requestCode.cancel) return length >= 16 && length <= 12 + maxCancelKeyBytes ? 'postgres' : 'unknown'
+  if (code === requestCode.ssl || code === requestCode.gssEnc) return length === 8 ? 'postgres' : 'unknown'
+  return code >>> 16 === 3 && length > 8 && length <= maxStartupBytes ? 'postgres' : 'unknown'
 }
 
 function detectMethod(bytes: Buffer): Detected {
-  const end = Math.min(bytes.length, longestMethod + 1)
+  const end = Math.min(bytes.length, maxDetectBytes)
   for (let index = 0; index < end; index++) {
     const byte = bytes[index] ?? 0
     if (byte === 0x20) return index > 0 ? 'http1' : 'unknown'

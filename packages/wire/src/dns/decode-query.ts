@@ -27,7 +27,7 @@ export function decodeQuery(bytes: Uint8Array): DnsQuery {
   const [type, klass] = [reader.uint16(), reader.uint16()]
   const question = Buffer.from(bytes.subarray(start, reader.position))
   const edns = additionals === 1 && readOpt(reader)
-  if (reader.remaining > 0) throw new WireError('ERR_WIRE_MALFORMED', 'query: expected nothing after the last record')
+  reader.end('query')
   return { id, recursionDesired: (flags & 0x0100) !== 0, name, type, class: klass, question, edns }
 }
 

@@ -2,6 +2,7 @@ import { Reader } from '../cursor/reader.ts'
 import { Writer } from '../cursor/writer.ts'
 import { WireError } from '../errors.ts'
 import { frame, type Frame } from './frame.ts'
+import { maxCancelKeyBytes } from './startup.ts'
 
 /** One column of a result (RowDescription, docs ch. 55.7). */
 export interface Column {
@@ -16,30 +17,41 @@ export interface Column {
 
 export function decodeRowDescription({ body }: Frame): Column[] {
   const reader = new Reader(body)
-  return Array.from({ length: reader.uint16() }, () => {
-    const name = reader.cstring()
+  const columns = Array.from({ length: reader.uint16() }, () => {
+    const name = reader.displayCstring()
     const [tableOid, attributeNumber, typeOid] = [reader.uint32(), reader.int16(), reader.uint32()]
     reader.take(6)
     return { name, tableOid, attributeNumber, typeOid, format: reader.uint16() }
   })
+  reader.end('RowDescription')
+  return columns
 }
 
 /** The values of a DataRow as views; `undefined` stands for NULL. */
 export function decodeDataRow({ body }: Frame): (Buffer | undefined)[] {
   const reader = new Reader(body)
-  return Array.from({ length: reader.uint16() }, () => {
+  const values = Array.from({ length: reader.uint16() }, () => {
     const length = reader.int32()
     return length === -1 ? undefined : reader.take(length)
   })
+  reader.end('DataRow')
+  return values
 }
 
+/** Sized first and written once: this runs for every row that masking has changed. */
 export function encodeDataRow(values: readonly (Uint8Array | undefined)[]): Buffer {
-  const writer = new Writer().uint16(values.length)
+  const length = values.reduce((sum, value) => sum + 4 + (value?.length ?? 0), 2)
+  const message = Buffer.allocUnsafe(5 + length)
+  message.write('D', 0, 'latin1')
+  message.writeInt32BE(length + 4, 1)
+  let offset = message.writeUInt16BE(values.length, 5)
   for (const value of values) {
-    if (value === undefined) writer.int32(-1)
-    else writer.int32(value.length).bytes(value)
+    offset = message.writeInt32BE(value === undefined ? -1 : value.length, offset)
+    if (value === undefined) continue
+    message.set(value, offset)
+    offset += value.length
   }
-  return frame('D', writer.finish())
+  return message
 }
 
 export const authentication = { ok: 0, cleartext: 3, md5: 5, sasl: 10, saslContinue: 11, saslFinal: 12 } as const
@@ -69,6 +81,8 @@ export function decodeReadyForQuery({ body }: Frame): TransactionState {
 
 export function decodeBackendKey({ body }: Frame): { readonly processId: number; readonly secretKey: Buffer } {
   const reader = new Reader(body)
+  if (reader.remaining < 8 || reader.remaining > 4 + maxCancelKeyBytes)
+    throw new WireError('ERR_WIRE_LENGTH', `cancel key: expected 4–${maxCancelKeyBytes} bytes`)
   return { processId: reader.uint32(), secretKey: Buffer.from(reader.take(reader.remaining)) }
 }
 
@@ -77,7 +91,7 @@ export function decodeFields({ body }: Frame): Map<string, string> {
   const reader = new Reader(body)
   const fields = new Map<string, string>()
   for (let code = reader.uint8(); code !== 0; code = reader.uint8())
-    fields.set(String.fromCharCode(code), reader.cstring())
+    fields.set(String.fromCharCode(code), reader.displayCstring())
   return fields
 }
 
@@ -117,3 +131,9 @@ export const encodeParameterStatus = (name: string, value: string): Buffer =>
   frame('S', new Writer().cstring(name).cstring(value).finish())
 export const encodeBackendKey = (processId: number, secretKey: Uint8Array): Buffer =>
   frame('K', new Writer().uint32(processId).bytes(secretKey).finish())
+/** Says that the server speaks 3.`minor` at most, and which `_pq_.` options of the client it does not know. */
+export function encodeNegotiateProtocolVersion(minor: number, unknownOptions: readonly string[]): Buffer {
+  const writer = new Writer().uint32((3 << 16) | minor).uint32(unknownOptions.length)
+  for (const option of unknownOptions) writer.cstring(option)
+  return frame('v', writer.finish())
+}

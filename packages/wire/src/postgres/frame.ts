@@ -12,39 +12,59 @@ export interface Frame {
 /** Statements, binds and rows; PostgreSQL itself stops at 1 GiB. Beyond this a connection is closed, not buffered. */
 export const maxFrameBytes = 16 * 1024 * 1024
 
+const headerBytes = 5
+
 /** Cuts a stream into messages and keeps the rest. `max` bounds a message before its body is waited for. */
 export function createFrameDecoder(max: number = maxFrameBytes): {
   push(chunk: Buffer): Frame[]
   readonly rest: Buffer
 } {
-  let pending: Buffer[] = []
-  let pendingBytes = 0
-  let needed = 5
+  let kept: Buffer = Buffer.alloc(0)
+  /** Ours to write to behind `kept`; frames that were given away are views and never of it. */
+  let store: Buffer = Buffer.alloc(0)
+  let needed = headerBytes
+
+  // Memory grows with what has come, neither with what a length promises nor with the number of chunks.
+  const append = (chunk: Buffer): Buffer => {
+    if (kept.length === 0) return chunk
+    const length = kept.length + chunk.length
+    if (length > store.length) {
+      store = Buffer.allocUnsafe(Math.max(length, Math.min(2 * length, needed)))
+      store.set(kept)
+    }
+    store.set(chunk, kept.length)
+    return store.subarray(0, length)
+  }
+
   return {
     push(chunk) {
-      pending.push(chunk)
-      pendingBytes += chunk.length
-      if (pendingBytes < needed) return []
-      let bytes = pending.length === 1 ? chunk : Buffer.concat(pending)
+      const bytes = append(chunk)
+      kept = bytes
+      if (bytes.length < needed) return []
       const frames: Frame[] = []
-      needed = 5
-      while (bytes.length >= 5) {
-        const length = bytes.readInt32BE(1)
+      let start = 0
+      needed = headerBytes
+      while (bytes.length - start >= headerBytes) {
+        const length = bytes.readInt32BE(start + 1)
         if (length < 4 || length > max) throw new WireError('ERR_WIRE_LENGTH', `message length: expected 4–${max}`)
-        if (bytes.length < length + 1) {
+        const end = start + length + 1
+        if (bytes.length < end) {
           needed = length + 1
           break
         }
-        const whole = bytes.subarray(0, length + 1)
-        frames.push({ type: String.fromCharCode(whole[0] ?? 0), body: whole.subarray(5), bytes: whole })
-        bytes = bytes.subarray(length + 1)
+        frames.push({
+          type: String.fromCharCode(bytes[start] ?? 0),
+          body: bytes.subarray(start + headerBytes, end),
+          bytes: bytes.subarray(start, end),
+        })
+        start = end
       }
-      pending = bytes.length === 0 ? [] : [bytes]
-      pendingBytes = bytes.length
+      kept = bytes.subarray(start)
+      if (start > 0) store = Buffer.alloc(0)
       return frames
     },
     get rest() {
-      return pending.length === 1 ? (pending[0] ?? Buffer.alloc(0)) : Buffer.concat(pending)
+      return kept
     },
   }
 }

@@ -30,6 +30,7 @@ export {
   encodeDataRow,
   encodeError,
   encodeFields,
+  encodeNegotiateProtocolVersion,
   encodeParameterStatus,
   encodeReadyForQuery,
   type Column,

@@ -1,5 +1,6 @@
 import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto'
 import { WireError } from '../errors.ts'
+import { saslPrep } from './sasl-prep.ts'
 
 /** Client side of SCRAM-SHA-256 (RFC 5802, RFC 7677) without channel binding, as PostgreSQL speaks it. */
 export interface ScramClient {
@@ -8,27 +9,39 @@ export interface ScramClient {
   respond(serverFirst: string): string
   /** Throws unless the server has proved that it knows the password as well. */
   verify(serverFinal: string): void
+  /** Whether `verify` has passed. Until it has, an AuthenticationOk may come from anybody. */
+  readonly verified: boolean
 }
 
 /** A server that asks for more would hang us; PostgreSQL's default is 4096. */
 const maxIterations = 1_000_000
 
-/** `nonce` is printable ASCII without commas, at least 18 random bytes in base64. PostgreSQL takes the user from start-up. */
-export function createScramClient(password: string, nonce: string): ScramClient {
-  const firstBare = `n=,r=${nonce}`
+const base64 = '(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?'
+/** RFC 5802 §7, in this order; a mandatory extension `m=` that comes first is not understood and therefore refused. */
+const serverFirstMessage = new RegExp(
+  `^r=(?<nonce>[!-+\\--~]+),s=(?<salt>${base64}),i=(?<count>[1-9][0-9]{0,9})(?:,.*)?$`,
+)
+const serverFinalMessage = new RegExp(`^v=(?<signature>${base64})(?:,.*)?$`)
+
+/**
+ * `nonce` is printable ASCII without commas, at least 18 random bytes in base64. PostgreSQL takes the user from start-up
+ * and is sent none here.
+ */
+export function createScramClient(password: string, nonce: string, user = ''): ScramClient {
+  const firstBare = `n=${user.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=${nonce}`
   let serverSignature: Buffer | undefined
+  let verified = false
   return {
     first: `n,,${firstBare}`,
     respond(serverFirst) {
-      const { r, s, i } = attributes(serverFirst)
-      const iterations = Number(i)
-      if (r === undefined || !r.startsWith(nonce) || r.length === nonce.length) throw malformed('nonce')
-      if (s === undefined || !Number.isInteger(iterations) || iterations < 1 || iterations > maxIterations)
-        throw malformed('salt or iteration count')
-      // Passwords of printable ASCII are their own SASLprep form; others PostgreSQL also takes as they are.
-      const salted = pbkdf2Sync(password.normalize('NFKC'), Buffer.from(s, 'base64'), iterations, 32, 'sha256')
+      const fields = serverFirstMessage.exec(serverFirst)?.groups
+      if (serverSignature !== undefined || fields === undefined) throw malformed('first message of the server')
+      const { nonce: both = '', salt = '', count = '' } = fields
+      if (!both.startsWith(nonce) || both.length === nonce.length) throw malformed('nonce')
+      if (Number(count) > maxIterations) throw malformed('iteration count')
+      const salted = pbkdf2Sync(saslPrep(password), Buffer.from(salt, 'base64'), Number(count), 32, 'sha256')
       const clientKey = hmac(salted, 'Client Key')
-      const withoutProof = `c=biws,r=${r}`
+      const withoutProof = `c=biws,r=${both}`
       const authMessage = `${firstBare},${serverFirst},${withoutProof}`
       const signature = hmac(createHash('sha256').update(clientKey).digest(), authMessage)
       serverSignature = hmac(hmac(salted, 'Server Key'), authMessage)
@@ -36,13 +49,17 @@ export function createScramClient(password: string, nonce: string): ScramClient 
       return `${withoutProof},p=${proof.toString('base64')}`
     },
     verify(serverFinal) {
-      const given = Buffer.from(attributes(serverFinal)['v'] ?? '', 'base64')
+      const given = Buffer.from(serverFinalMessage.exec(serverFinal)?.groups?.['signature'] ?? '', 'base64')
       if (
         serverSignature === undefined ||
         given.length !== serverSignature.length ||
         !timingSafeEqual(given, serverSignature)
       )
         throw malformed('server signature')
+      verified = true
+    },
+    get verified() {
+      return verified
     },
   }
 }
@@ -55,10 +72,6 @@ export function md5Password(user: string, password: string, salt: Uint8Array): s
     return hash.digest('hex')
   }
   return `md5${md5(md5(password + user), salt)}`
-}
-
-function attributes(message: string): Partial<Record<string, string>> {
-  return Object.fromEntries(message.split(',').map((part) => [part.slice(0, 1), part.slice(2)]))
 }
 
 const hmac = (key: Uint8Array, data: string): Buffer => createHmac('sha256', key).update(data).digest()

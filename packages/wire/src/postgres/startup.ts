@@ -12,7 +12,11 @@ export type StartupMessage =
 /** As PostgreSQL's MAX_STARTUP_PACKET_LENGTH. */
 export const maxStartupBytes = 10_000
 
-const code = { cancel: 80877102, ssl: 80877103, gssEnc: 80877104 } as const
+/** Protocol 3.2 made the key of a cancel request longer than its four bytes of old (docs ch. 55.7, BackendKeyData). */
+export const maxCancelKeyBytes = 256
+
+/** What stands in place of a protocol version when no session is asked for. */
+export const requestCode = { cancel: 80877102, ssl: 80877103, gssEnc: 80877104 } as const
 
 /** Decodes one start-up message; undefined while bytes are missing. `rest` is what follows it. */
 export function decodeStartup(bytes: Buffer): { readonly message: StartupMessage; readonly rest: Buffer } | undefined {
@@ -27,20 +31,25 @@ export function decodeStartup(bytes: Buffer): { readonly message: StartupMessage
 function parse(reader: Reader): StartupMessage {
   const version = reader.uint32()
   switch (version) {
-    case code.ssl:
+    case requestCode.ssl:
+      reader.end('SSLRequest')
       return { kind: 'sslRequest' }
-    case code.gssEnc:
+    case requestCode.gssEnc:
+      reader.end('GSSENCRequest')
       return { kind: 'gssEncRequest' }
-    case code.cancel:
-      return {
-        kind: 'cancelRequest',
-        processId: reader.uint32(),
-        secretKey: Buffer.from(reader.take(reader.remaining)),
-      }
+    case requestCode.cancel:
+      return parseCancel(reader)
     default:
       if (version >>> 16 !== 3) throw new WireError('ERR_WIRE_UNSUPPORTED', 'protocol version: expected 3.x')
       return { kind: 'startup', minor: version & 0xffff, parameters: parseParameters(reader) }
   }
+}
+
+function parseCancel(reader: Reader): StartupMessage {
+  const processId = reader.uint32()
+  if (reader.remaining < 4 || reader.remaining > maxCancelKeyBytes)
+    throw new WireError('ERR_WIRE_LENGTH', `cancel key: expected 4–${maxCancelKeyBytes} bytes`)
+  return { kind: 'cancelRequest', processId, secretKey: Buffer.from(reader.take(reader.remaining)) }
 }
 
 function parseParameters(reader: Reader): Map<string, string> {
@@ -52,18 +61,18 @@ function parseParameters(reader: Reader): Map<string, string> {
       throw new WireError('ERR_WIRE_MALFORMED', 'start-up parameters: expected each at most once')
     parameters.set(name, reader.cstring())
   }
-  if (reader.remaining > 0) throw new WireError('ERR_WIRE_MALFORMED', 'start-up: expected nothing after the parameters')
+  reader.end('start-up')
   return parameters
 }
 
 export function encodeSslRequest(): Buffer {
-  return new Writer().uint32(8).uint32(code.ssl).finish()
+  return new Writer().uint32(8).uint32(requestCode.ssl).finish()
 }
 
 export function encodeCancelRequest(processId: number, secretKey: Uint8Array): Buffer {
   return new Writer()
     .uint32(12 + secretKey.length)
-    .uint32(code.cancel)
+    .uint32(requestCode.cancel)
     .uint32(processId)
     .bytes(secretKey)
     .finish()

@@ -33,29 +33,40 @@ function handshakeMessage(bytes: Uint8Array): Buffer | undefined {
   const records = new Reader(bytes)
   const fragments: Buffer[] = []
   let gathered = 0
+  // Of the message with its header; known once the header is.
+  let needed: number | undefined
   while (records.remaining >= 5) {
-    if (records.uint8() !== handshakeRecord)
-      throw new WireError('ERR_WIRE_MALFORMED', 'record type: expected handshake')
-    if (records.uint8() !== 3) throw new WireError('ERR_WIRE_MALFORMED', 'record version: expected 3.x')
-    records.uint8()
-    const length = records.uint16()
-    if (length === 0 || length > maxHelloBytes)
-      throw new WireError('ERR_WIRE_LENGTH', `record length: expected 1–${maxHelloBytes}`)
+    const length = recordLength(records)
     const fragment = records.take(Math.min(length, records.remaining))
     fragments.push(fragment)
     gathered += fragment.length
-    if (gathered >= 4) {
-      const joined = Buffer.concat(fragments)
-      if (joined[0] !== clientHelloType)
-        throw new WireError('ERR_WIRE_MALFORMED', 'handshake type: expected client_hello')
-      const messageLength = joined.readUIntBE(1, 3)
-      if (messageLength > maxHelloBytes)
-        throw new WireError('ERR_WIRE_LENGTH', `client_hello length: at most ${maxHelloBytes}`)
-      if (joined.length >= messageLength + 4) return joined.subarray(4, messageLength + 4)
-    }
+    // Joined when the header is there and when all is there, so that a byte a record costs no more than one record does.
+    if (gathered >= 4) needed ??= messageBytes(Buffer.concat(fragments))
+    if (needed !== undefined && gathered >= needed) return Buffer.concat(fragments).subarray(4, needed)
     if (fragment.length < length) return undefined
   }
   return undefined
+}
+
+/** Reads the header of a record (RFC 8446 §5.1). */
+function recordLength(records: Reader): number {
+  if (records.uint8() !== handshakeRecord) throw new WireError('ERR_WIRE_MALFORMED', 'record type: expected handshake')
+  if (records.uint8() !== 3) throw new WireError('ERR_WIRE_MALFORMED', 'record version: expected 3.x')
+  records.uint8()
+  const length = records.uint16()
+  if (length === 0 || length > maxHelloBytes)
+    throw new WireError('ERR_WIRE_LENGTH', `record length: expected 1–${maxHelloBytes}`)
+  return length
+}
+
+/** Bytes of the handshake message that begins here, its header of four included (RFC 8446 §4). */
+function messageBytes(start: Buffer): number {
+  const header = new Reader(start)
+  if (header.uint8() !== clientHelloType)
+    throw new WireError('ERR_WIRE_MALFORMED', 'handshake type: expected client_hello')
+  const length = header.uint24()
+  if (length > maxHelloBytes) throw new WireError('ERR_WIRE_LENGTH', `client_hello length: at most ${maxHelloBytes}`)
+  return length + 4
 }
 
 function parseMessage(message: Buffer): ClientHello {
@@ -77,9 +88,11 @@ function parseMessage(message: Buffer): ClientHello {
     seen.add(type)
     if (type === extension.serverName) Object.assign(names, parseServerName(content))
     else if (type === extension.alpn) alpnProtocols = parseAlpn(content)
-    else if (type === extension.supportedVersions) maxVersion = Math.max(maxVersion, ...parseVersions(content))
+    // Where it is sent, legacy_version says nothing (RFC 8446 §4.1.2).
+    else if (type === extension.supportedVersions) maxVersion = Math.max(0, ...parseVersions(content))
     else if (type === extension.encryptedClientHello) encryptedClientHello = true
   }
+  body.end('client_hello')
   return { ...names, alpnProtocols, maxVersion, encryptedClientHello }
 }
 
@@ -87,7 +100,7 @@ function parseServerName(content: Reader): { serverName?: string; serverNameInva
   const list = content.nested(content.uint16())
   const type = list.uint8()
   const name = list.take(list.uint16()).toString('latin1').toLowerCase()
-  const valid = type === 0 && list.remaining === 0 && isHostName(name)
+  const valid = type === 0 && list.remaining === 0 && content.remaining === 0 && isHostName(name)
   return valid ? { serverName: name, serverNameInvalid: false } : { serverNameInvalid: true }
 }
 
@@ -95,19 +108,24 @@ function parseAlpn(content: Reader): string[] {
   const list = content.nested(content.uint16())
   const protocols: string[] = []
   while (list.remaining > 0) protocols.push(list.take(list.uint8()).toString('latin1'))
+  content.end('application_layer_protocol_negotiation')
   return protocols
 }
 
 function parseVersions(content: Reader): number[] {
   const list = content.nested(content.uint8())
   const versions: number[] = []
-  // 0x?A?A are GREASE values (RFC 8701).
   while (list.remaining > 0) versions.push(list.uint16())
+  content.end('supported_versions')
+  // 0x?A?A are GREASE values (RFC 8701).
   return versions.filter((version) => (version & 0x0f0f) !== 0x0a0a)
 }
 
-/** Letters, digits, hyphens and underscores in labels; no trailing dot and no IP literal (RFC 6066 §3). */
+/**
+ * Lower-case letters, digits, hyphens and underscores in labels; no trailing dot and no IP literal (RFC 6066 §3). A last
+ * label that is a number makes an address of the name: resolvers read `127.1` and `0x7f000001` as inet_aton does.
+ */
 export function isHostName(name: string): boolean {
-  if (name.length === 0 || name.length > 253 || /^[0-9.]+$/.test(name)) return false
+  if (name.length === 0 || name.length > 253 || /(^|\.)([0-9]+|0x[0-9a-f]*)$/.test(name)) return false
   return name.split('.').every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label))
 }

@@ -1,0 +1,65 @@
+import { describe, expect, test } from '@jest/globals'
+import { parseConfig, parseVerifyConfig } from './config.ts'
+
+const laptop = {
+  CHAPERONE_CONTROL_URL: 'unix:/run/c.sock',
+  CHAPERONE_PRIVATE_DIR: '/p',
+  CHAPERONE_TRUST_DIR: '/t',
+  CHAPERONE_AUDIT_DIR: '/a',
+  CHAPERONE_AUDIT_FILE: '/a.jsonl',
+}
+
+describe('parseConfig', () => {
+  test('every problem is reported at once, by the name of its variable', () => {
+    expect(() => parseConfig({ CHAPERONE_LOG_LEVEL: 'loud', CHAPERONE_AUDIT_MAX_BYTES: '-1' })).toThrow(
+      expect.objectContaining({
+        problems: expect.arrayContaining([
+          'CHAPERONE_CONTROL_URL: required',
+          'CHAPERONE_PRIVATE_DIR: required',
+          'CHAPERONE_TRUST_DIR: required',
+          'CHAPERONE_AUDIT_DIR: required',
+          'CHAPERONE_AUDIT_MAX_BYTES: expected a positive integer',
+          'CHAPERONE_COLLECTOR_URL, CHAPERONE_AUDIT_FILE: expected exactly one of them',
+          'CHAPERONE_LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent',
+        ]) as unknown,
+      }) as unknown as Error,
+    )
+  })
+
+  test('a laptop needs a socket, three directories and a file', () => {
+    expect(parseConfig(laptop)).toMatchObject({
+      control: { kind: 'unix', path: '/run/c.sock' },
+      auditTo: { kind: 'file', path: '/a.jsonl' },
+      health: { host: '0.0.0.0', port: 15_021 },
+      inherit: false,
+    })
+  })
+
+  test('an https director needs certificates to be known by', () => {
+    expect(() => parseConfig({ ...laptop, CHAPERONE_CONTROL_URL: 'https://d:8443' })).toThrow('PEM certificates')
+    expect(() => parseConfig({ ...laptop, CHAPERONE_CONTROL_URL: 'http://d:8443' })).toThrow('expected an https://')
+  })
+
+  test('overrides read as curl writes them, IPv6 in brackets', () => {
+    const { resolve } = parseConfig({ ...laptop, CHAPERONE_RESOLVE: 'Api.test:443:10.0.0.1,db.test:5432:[fd00::1]' })
+    expect(resolve).toEqual([
+      { host: 'api.test', port: 443, address: '10.0.0.1' },
+      { host: 'db.test', port: 5432, address: 'fd00::1' },
+    ])
+    expect(() => parseConfig({ ...laptop, CHAPERONE_RESOLVE: 'api.test:443:elsewhere' })).toThrow('HOST:PORT:ADDRESS')
+  })
+
+  test('listeners can be moved or turned off', () => {
+    const config = parseConfig({ ...laptop, CHAPERONE_HEALTH: 'none', CHAPERONE_EXPLICIT_PROXY: '[::1]:15080' })
+    expect(config.health).toBeUndefined()
+    expect(config.explicitProxy).toEqual({ host: '::1', port: 15_080 })
+  })
+})
+
+test('verify needs to know only where the certificates are', () => {
+  expect(parseVerifyConfig({ CHAPERONE_TRUST_DIR: '/t' })).toEqual({
+    trustDir: '/t',
+    terminationLog: '/dev/termination-log',
+  })
+  expect(() => parseVerifyConfig({})).toThrow('CHAPERONE_TRUST_DIR: required')
+})

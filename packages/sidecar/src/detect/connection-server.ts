@@ -1,0 +1,144 @@
+import type { Socket } from 'node:net'
+import { errorText } from '@chaperone/core'
+import type { Drivers, SniffedHello } from '../drivers.ts'
+import type { ClientConnection, Engine } from '../engine/engine.ts'
+import { routeConnection, type Origin, type Route } from './route.ts'
+import { sniff } from './sniff.ts'
+
+/** What happens to a connection whose destination is known by name. */
+export interface ConnectionServer {
+  serve(socket: Socket, origin: Origin): void
+  readonly open: number
+}
+
+export interface ConnectionServerPorts {
+  readonly engine: Engine
+  readonly drivers: Drivers
+  /** Answers `verify`, which presents itself with a name of its own. */
+  readonly probe: (socket: Socket, hello: SniffedHello) => void
+}
+
+/** All connections of a pod together; each costs some 50 KiB once TLS is in play. */
+export const maxConnections = 2048
+const connectionIdBytes = 8
+
+export function createConnectionServer(ports: ConnectionServerPorts): ConnectionServer {
+  const { engine } = ports
+  let open = 0
+  return {
+    get open() {
+      return open
+    },
+    serve(socket, origin) {
+      socket.on('error', () => socket.destroy())
+      if (open >= maxConnections) {
+        engine.log.warn({ limit: maxConnections }, 'too many connections; one was refused')
+        return void socket.resetAndDestroy()
+      }
+      open += 1
+      socket.once('close', () => (open -= 1))
+      const id = Buffer.from(engine.random.bytes(connectionIdBytes)).toString('hex')
+      serveConnection(ports, socket, origin, id).catch((error: unknown) => {
+        engine.log.error({ connection: id, error: errorText(error) }, 'connection failed')
+        socket.destroy()
+      })
+    },
+  }
+}
+
+async function serveConnection(
+  ports: ConnectionServerPorts,
+  socket: Socket,
+  origin: Origin,
+  id: string,
+): Promise<void> {
+  const { engine, drivers } = ports
+  const { target, nameFrom, aliases } = origin
+  const standing = engine.policy.current?.destination(target.host, target.port)
+  const protocols = standing?.kind === 'named' ? standing.protocols : []
+  // Where rules speak of one protocol that is not HTTP, its driver also deals with whoever speaks another.
+  if (protocols.length === 1 && protocols[0] === 'Postgres' && drivers.Postgres !== undefined) {
+    recordLife(engine, socket, { id, target, protocol: 'Postgres' })
+    return drivers.Postgres.serve({ id, socket, target, nameFrom, aliases })
+  }
+  const route = routeConnection(await sniff(socket), origin, {
+    isNamed: (host, port) => engine.policy.current?.destination(host, port).kind === 'named',
+  })
+  switch (route.kind) {
+    case 'drive':
+      return drive(ports, socket, origin, { ...route, id })
+    case 'probe':
+      return ports.probe(socket, route.hello)
+    case 'refuse':
+      return refuse(engine, socket, origin, { ...route, id })
+    case 'drop':
+      return void socket.destroy()
+  }
+}
+
+function drive(
+  { engine, drivers }: ConnectionServerPorts,
+  socket: Socket,
+  { nameFrom, aliases }: Origin,
+  route: Extract<Route, { kind: 'drive' }> & { readonly id: string },
+): void {
+  const { id, protocol, target, hello, http2 } = route
+  const driver = drivers[protocol]
+  if (driver === undefined) {
+    const message = `${protocol} is not supported`
+    return refuse(engine, socket, { target, nameFrom, aliases }, { kind: 'refuse', reason: 'Unparseable', message, id })
+  }
+  recordLife(engine, socket, { id, target, protocol })
+  const connection: ClientConnection = { id, socket, target, nameFrom, aliases, ...(http2 === true ? { http2 } : {}) }
+  driver.serve(connection, hello)
+}
+
+/** Says no as far as bytes that are no protocol of ours allow: an alert in TLS, a reset elsewhere. */
+function refuse(
+  engine: Engine,
+  socket: Socket,
+  { target }: Origin,
+  { id, reason, message, alert }: Extract<Route, { kind: 'refuse' }> & { readonly id: string },
+): void {
+  engine.recorder
+    .append('connection.blocked', {
+      'chaperone.connection.id': id,
+      'server.address': target.host,
+      'server.port': target.port,
+      'chaperone.decision': 'deny',
+      'chaperone.reason': reason,
+      'chaperone.message': message,
+    })
+    .catch((error: unknown) => engine.log.warn({ connection: id, error: errorText(error) }, 'a refusal was not recorded'))
+  if (alert === undefined) return void socket.resetAndDestroy()
+  socket.end(fatalAlert(alert), () => socket.destroy())
+}
+
+/** A plaintext alert record (RFC 8446 §5.1, §6). */
+function fatalAlert(description: number): Buffer {
+  const fatal = 2
+  return Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, fatal, description])
+}
+
+/** Records the opening and the end; what passes between is the driver's to record. */
+function recordLife(
+  { recorder, policy, clock, log }: Engine,
+  socket: Socket,
+  { id, target, protocol }: Pick<ClientConnection, 'id' | 'target'> & { readonly protocol: string },
+): void {
+  if (policy.current === undefined || policy.current.source.audit.level === 'None') return
+  const startedMs = clock.elapsedMs()
+  const attributes = {
+    'chaperone.connection.id': id,
+    'server.address': target.host,
+    'server.port': target.port,
+    'network.protocol.name': protocol.toLowerCase(),
+  }
+  const unrecorded = (error: unknown): void => log.debug({ connection: id, error: errorText(error) }, 'not recorded')
+  recorder.append('connection.opened', attributes).catch(unrecorded)
+  socket.once('close', () => {
+    const sizes = { 'chaperone.connection.bytes_received': socket.bytesRead, 'chaperone.connection.bytes_sent': socket.bytesWritten }
+    const lasted = { 'chaperone.connection.duration_ms': clock.elapsedMs() - startedMs }
+    recorder.append('connection.closed', { ...attributes, ...sizes, ...lasted }).catch(unrecorded)
+  })
+}

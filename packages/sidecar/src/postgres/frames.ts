@@ -1,0 +1,39 @@
+import type { Duplex } from 'node:stream'
+import { postgres } from '@chaperone/wire'
+
+/** Pulls messages off a stream: nothing is read that nobody asked for. */
+export interface FrameReader {
+  /** The next message; undefined at the end of the stream. */
+  next(): Promise<postgres.Frame | undefined>
+}
+
+export function createFrameReader(stream: Duplex, first: Buffer = Buffer.alloc(0)): FrameReader {
+  const decoder = postgres.createFrameDecoder()
+  const ready: postgres.Frame[] = decoder.push(first)
+  const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>
+  return {
+    async next() {
+      for (;;) {
+        const frame = ready.shift()
+        if (frame !== undefined) return frame
+        const { value, done } = await chunks.next()
+        if (done === true) return undefined
+        ready.push(...decoder.push(value))
+      }
+    },
+  }
+}
+
+/** Resolves once the stream has taken the bytes; rejects when it closes first. */
+export function write(stream: Duplex, bytes: Uint8Array): Promise<void> {
+  if (stream.write(bytes)) return Promise.resolve()
+  return new Promise((resolve, reject) => {
+    const settle = (then: () => void) => () => {
+      stream.off('drain', drained).off('close', closed)
+      then()
+    }
+    const drained = settle(resolve)
+    const closed = settle(() => reject(new Error('stream closed')))
+    stream.on('drain', drained).on('close', closed)
+  })
+}

@@ -1,0 +1,125 @@
+import { Resolver } from 'node:dns/promises'
+import { isIP, type LookupFunction } from 'node:net'
+import { errorText, type Clock, type Target } from '@chaperone/core'
+import type { ResolveOverride } from '../config.ts'
+import { UpstreamError } from '../errors.ts'
+import type { ResolvConf } from '../names/resolv-conf.ts'
+
+export interface Resolved {
+  readonly addresses: readonly string[]
+  /** The configuration says so: the address is not judged by its class. */
+  readonly overridden: boolean
+}
+
+/** Our own resolution of the names that rules allow. Never reads /etc/hosts, which an agent may be able to write. */
+export interface NameResolver {
+  /** IPv4 first. Rejects with UpstreamError `UpstreamUnreachable`. */
+  resolve(target: Target): Promise<Resolved>
+}
+
+const queryTimeoutMs = 2000
+const queryTries = 3
+/** Names whose addresses are remembered. */
+const maxRemembered = 1000
+/** Answers without a lifetime of their own are still shared by a burst of connections; long-lived ones move at last. */
+const minTtlMs = 1000
+const maxTtlMs = 60_000
+
+/** Asks the servers of the pod, by DNS alone. */
+export function createNameResolver(
+  { nameservers, search }: ResolvConf,
+  overrides: readonly ResolveOverride[],
+  clock: Clock,
+): NameResolver {
+  const resolver = new Resolver({ timeout: queryTimeoutMs, tries: queryTries })
+  // Without any the library would ask 127.0.0.1, where the agent may listen.
+  if (nameservers.length > 0) resolver.setServers(nameservers)
+  const remembered = new Map<string, { readonly answer: Promise<Answer>; expiresMs: number }>()
+
+  const lookUp = (host: string): Promise<Answer> => {
+    const known = remembered.get(host)
+    if (known !== undefined && known.expiresMs > clock.now()) return known.answer
+    const entry = { answer: resolveName(resolver, host, search), expiresMs: clock.now() + maxTtlMs }
+    if (remembered.size >= maxRemembered) remembered.clear()
+    remembered.set(host, entry)
+    entry.answer.then(
+      ({ ttlMs }) => (entry.expiresMs = clock.now() + Math.min(Math.max(ttlMs, minTtlMs), maxTtlMs)),
+      () => remembered.delete(host),
+    )
+    return entry.answer
+  }
+
+  return {
+    async resolve({ host, port }) {
+      const override = overrides.filter((each) => each.host === host && each.port === port)
+      if (override.length > 0) return { addresses: override.map((each) => each.address), overridden: true }
+      if (isIP(host) !== 0) return { addresses: [host], overridden: false }
+      if (nameservers.length === 0) throw unreachable('the pod has no name servers')
+      return { addresses: (await lookUp(host)).addresses, overridden: false }
+    },
+  }
+}
+
+/** For the sidecar's own connections, in place of getaddrinfo, which reads /etc/hosts. */
+export function lookupWith(resolver: NameResolver): LookupFunction {
+  return (host, options, done) => {
+    resolver.resolve({ host, port: 0 }).then(
+      ({ addresses }) => {
+        const found = addresses.map((address) => ({ address, family: isIP(address) }))
+        const wanted = options.family === 4 || options.family === 6 ? found.filter((each) => each.family === options.family) : found
+        const [first] = wanted
+        if (first === undefined) done(notFound(host), [])
+        else if (options.all === true) done(null, wanted)
+        else done(null, first.address, first.family)
+      },
+      (error: unknown) => done(error as NodeJS.ErrnoException, []),
+    )
+  }
+}
+
+interface Answer {
+  readonly addresses: readonly string[]
+  readonly ttlMs: number
+}
+
+/**
+ * The name itself first, then below each search suffix: the other way round, whoever may create a namespace `com` could
+ * take a public name over. Only names without a dot and `*.svc` are no public names and start with the suffixes.
+ */
+async function resolveName(resolver: Resolver, host: string, search: readonly string[]): Promise<Answer> {
+  const below = search.map((suffix) => `${host}.${suffix}`)
+  const names = !host.includes('.') || host.endsWith('.svc') ? [...below, host] : [host, ...below]
+  for (const name of names) {
+    const answer = await resolveBoth(resolver, name)
+    if (answer.addresses.length > 0) return answer
+  }
+  throw unreachable(`the name ${host} does not resolve`)
+}
+
+async function resolveBoth(resolver: Resolver, name: string): Promise<Answer> {
+  const [v4, v6] = await Promise.allSettled([
+    resolver.resolve4(name, { ttl: true }),
+    resolver.resolve6(name, { ttl: true }),
+  ])
+  const records = [v4, v6].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+  if (records.length === 0) for (const answer of [v4, v6]) if (answer.status === 'rejected') rethrowFailure(answer.reason)
+  return {
+    addresses: records.map((record) => record.address),
+    ttlMs: Math.min(...records.map((record) => record.ttl * 1000)),
+  }
+}
+
+/** No such name and no such data are answers; a server that fails or is silent must not lead on to the next suffix. */
+function rethrowFailure(reason: unknown): void {
+  const { code } = reason as NodeJS.ErrnoException
+  if (code === 'ENOTFOUND' || code === 'ENODATA' || code === 'EBADNAME') return
+  throw unreachable(`the name servers of the pod failed: ${errorText(reason)}`)
+}
+
+function unreachable(message: string): UpstreamError {
+  return new UpstreamError('UpstreamUnreachable', message)
+}
+
+function notFound(host: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`${host} has no address of this family`), { code: 'ENOTFOUND' })
+}

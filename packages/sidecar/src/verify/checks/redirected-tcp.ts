@@ -1,0 +1,54 @@
+import { once } from 'node:events'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import { probeName } from '../probe.ts'
+import { contained, escaped, isRefusedLocally, type Check } from './check.ts'
+
+const timeoutMs = 5000
+
+/** TCP to `address` must be met by the sidecar, whatever the port. */
+export function redirectedTcp(name: string, address: string, port: number): Check {
+  return {
+    name,
+    async run({ caPem }) {
+      let socket: Socket
+      try {
+        socket = await connected(address, port)
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        return isRefusedLocally(code) ? contained(`not sent: ${code ?? ''}`) : escaped(`not met by the sidecar: ${code ?? 'timeout'}`)
+      }
+      try {
+        ;(await secured(socket, caPem)).destroy()
+        return contained('met by the sidecar')
+      } catch (error) {
+        return escaped(`met by somebody else: ${(error as NodeJS.ErrnoException).code ?? 'no TLS'}`)
+      }
+    },
+  }
+}
+
+export async function connected(address: string, port: number): Promise<Socket> {
+  const socket = connectTcp({ host: address, port })
+  socket.on('error', () => undefined)
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(timeoutMs) })
+    return socket
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
+}
+
+/** A handshake under the pod's own CA; rejects with anybody else's. */
+export async function secured(socket: Socket, caPem: string): Promise<TLSSocket> {
+  const tls = connectTls({ socket, servername: probeName, ca: caPem })
+  tls.on('error', () => undefined)
+  try {
+    await once(tls, 'secureConnect', { signal: AbortSignal.timeout(timeoutMs) })
+    return tls
+  } catch (error) {
+    tls.destroy()
+    throw error
+  }
+}
