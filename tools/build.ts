@@ -60,9 +60,14 @@ async function bundle(name: Program): Promise<void> {
 function externalImports(metafile: { inputs: Record<string, { imports: { path: string; external?: boolean }[] }> }) {
   return Object.entries(metafile.inputs).flatMap(([importer, { imports }]) =>
     imports
-      .filter(({ path, external }) => external === true && beside.includes(path))
-      .map(({ path }) => ({ importer: join(root, importer), path })),
+      .filter(({ path, external }) => external === true && beside.includes(packageOf(path)))
+      .map(({ path }) => ({ importer: join(root, importer), path: packageOf(path) })),
   )
+}
+
+/** `libpg-query/wasm/x.js` is a file of `libpg-query`. */
+function packageOf(path: string): string {
+  return path.split('/', path.startsWith('@') ? 2 : 1).join('/')
 }
 
 /**

@@ -31,7 +31,7 @@ function sidecarProgram(): string {
 export function startSidecar(options: SidecarOptions): ChildProcess {
   const { files } = options
   const log = openSync(files.sidecarLog, 'a', 0o600)
-  return spawn(process.execPath, [sidecarProgram()], {
+  return spawn(process.execPath, ['--disallow-code-generation-from-strings', '--liftoff-only', sidecarProgram()], {
     stdio: ['ignore', log, log, 'ipc'],
     env: {
       PATH: options.environment['PATH'] ?? '',

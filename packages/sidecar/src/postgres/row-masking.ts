@@ -1,5 +1,5 @@
 import type { Mask, Tally } from '@chaperone/mask'
-import { postgres } from '@chaperone/wire'
+import { postgres, WireError } from '@chaperone/wire'
 
 /** Types whose text and binary forms are both plain text: text, varchar, bpchar, name, json, xml, unknown, citext is by text input. */
 const textTypes = new Set([25, 1043, 1042, 19, 114, 142, 705, 18])
@@ -16,6 +16,8 @@ export interface TableIdentity {
 /** How each column of a result is masked. */
 export type ColumnPlan = 'column' | 'text' | 'binary'
 
+const isText = (typeOid: number): boolean => textTypes.has(typeOid) || typeOid === jsonb
+
 /** A column is masked by what it is, not by what it is called: an alias changes its name only. */
 export function planColumns(
   columns: readonly postgres.Column[],
@@ -30,6 +32,8 @@ export function planColumns(
       mask.columns.some((rule) => rule.schema === table.schema && rule.table === table.table && rule.column === name)
     )
       return 'column'
+    // An expression over a masked column is no column any more: where any column is masked, text that is computed is too.
+    if (column.tableOid === 0 && mask.columns.length > 0 && isText(column.typeOid)) return 'column'
     return column.format === 0 || textTypes.has(column.typeOid) || column.typeOid === jsonb ? 'text' : 'binary'
   })
 }
@@ -43,19 +47,21 @@ export function maskRow(
 ): Buffer {
   const { mask, tally } = how
   let changed = false
-  const values = postgres.decodeDataRow(frame).map((value, index) => {
+  const received = postgres.decodeDataRow(frame)
+  if (received.length !== columns.length)
+    throw new WireError('ERR_WIRE_MALFORMED', 'row: expected as many values as the result has columns')
+  const values = received.map((value, index) => {
     const column = columns[index]
     if (value === undefined || column === undefined) return value
     const kind = plan[index] ?? 'text'
     if (kind === 'binary') return value
-    const isText = textTypes.has(column.typeOid)
     const prefix = column.typeOid === jsonb && column.format === 1 ? 1 : 0
     const text = value.toString('utf8', prefix)
     const masked = kind === 'column' ? mask.column(text, tally) : mask.text(text, tally)
     if (masked === text) return value
     changed = true
     if (column.typeOid === jsonb) return jsonValue(masked, kind, prefix)
-    return isText ? Buffer.from(masked) : undefined
+    return textTypes.has(column.typeOid) ? Buffer.from(masked) : undefined
   })
   return changed ? postgres.encodeDataRow(values) : frame.bytes
 }

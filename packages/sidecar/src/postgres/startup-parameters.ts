@@ -8,14 +8,23 @@ const allowed = new Set([
   'statement_timeout',
   'lock_timeout',
   'idle_in_transaction_session_timeout',
-  'standard_conforming_strings',
   'client_min_messages',
 ])
+/**
+ * The parser reads strings as the standard says, text as UTF-8 and names without schema as `public`: the server must too,
+ * whatever its roles or databases say otherwise.
+ */
+const forced: Readonly<Record<string, string>> = {
+  client_encoding: 'UTF8',
+  search_path: 'public',
+  standard_conforming_strings: 'on',
+  backslash_quote: 'safe_encoding',
+}
 /** Harmless to leave out, because we say what they are. */
-const ignored = new Set(['user', 'database', 'client_encoding', 'search_path'])
+const ignored = new Set(['user', 'database', ...Object.keys(forced)])
 
 /**
- * Start-up parameters for the server. Names without schema are judged as `public`, and text as UTF-8: both are made so.
+ * Start-up parameters for the server.
  * The second member names parameters that cannot be passed on.
  */
 export function startupParameters(
@@ -28,13 +37,7 @@ export function startupParameters(
   const kept = [...client].filter(([name]) => allowed.has(name.toLowerCase()))
   const database = client.get('database') ?? client.get('user') ?? user
   return {
-    parameters: new Map([
-      ['user', user],
-      ['database', database],
-      ['client_encoding', 'UTF8'],
-      ['search_path', 'public'],
-      ...kept,
-    ]),
+    parameters: new Map([['user', user], ['database', database], ...Object.entries(forced), ...kept]),
     refused,
   }
 }

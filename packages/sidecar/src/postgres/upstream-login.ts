@@ -86,6 +86,9 @@ async function authenticate(stream: Duplex, reader: FrameReader, { parameters, p
     const { kind, data } = postgres.decodeAuthentication(frame)
     switch (kind) {
       case postgres.authentication.ok:
+        // Who accepts without having proved to know the password is somebody else, unless TLS has said who it is.
+        if (scram === undefined ? !encrypted : !scram.verified)
+          throw new UpstreamError('UpstreamUntrusted', 'the server did not prove who it is')
         return
       case postgres.authentication.sasl:
         if (!postgres.decodeMechanisms(data).includes('SCRAM-SHA-256'))
@@ -94,7 +97,8 @@ async function authenticate(stream: Duplex, reader: FrameReader, { parameters, p
         stream.write(postgres.encodeSaslInitial('SCRAM-SHA-256', scram.first))
         break
       case postgres.authentication.saslContinue:
-        if (scram !== undefined) stream.write(postgres.encodeSaslResponse(scram.respond(data.toString())))
+        if (scram === undefined) throw new WireError('ERR_WIRE_MALFORMED', 'login: SASL continues before it began')
+        stream.write(postgres.encodeSaslResponse(scram.respond(data.toString())))
         break
       case postgres.authentication.saslFinal:
         scram?.verify(data.toString())
