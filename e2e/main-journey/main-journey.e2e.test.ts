@@ -320,9 +320,20 @@ describe('what people see', () => {
     await curl(api('/orders/last'))
     const file = join(directory, 'audit.jsonl')
     const uid = await kubectl('get', 'pod', '-n', namespace, 'agent', '-o', 'jsonpath={.metadata.uid}')
-    const exported = async () => (await kubectl('logs', '-n', 'chaperone-system', 'deploy/chaperone-collector')).split('\n').filter((line) => line.includes(uid))
-    const lastSequence = (lines: string[]) => Math.max(...(lines.join('\n').match(/"chaperone\.seq","value":\{"intValue":"\d+/g) ?? []).map((match) => Number(/\d+$/.exec(match)?.[0])))
-    const known = () => kubectl('get', 'agentsession', '-n', namespace, 'devin', '-o', 'jsonpath={.status.pods[0].audit.sequence}').then(Number)
+    const exported = async () =>
+      (await kubectl('logs', '-n', 'chaperone-system', 'deploy/chaperone-collector'))
+        .split('\n')
+        .filter((line) => line.includes(uid))
+    const lastSequence = (lines: string[]) =>
+      Math.max(
+        ...(lines.join('\n').match(/"chaperone\.seq","value":\{"intValue":"\d+/g) ?? []).map((match) =>
+          Number(/\d+$/.exec(match)?.[0]),
+        ),
+      )
+    const known = () =>
+      kubectl('get', 'agentsession', '-n', namespace, 'devin', '-o', 'jsonpath={.status.pods[0].audit.sequence}').then(
+        Number,
+      )
     const lines = await eventually(
       async () => ({ lines: await exported(), known: await known() }),
       (answer) => lastSequence(answer.lines) === answer.known,

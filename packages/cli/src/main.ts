@@ -49,3 +49,5 @@ try {
     process.exitCode = error instanceof UsageError ? exitUsage : 1
   }
 }
+// Handed-over listeners and channels keep the loop alive; everything that had to be done is done.
+process.exit()

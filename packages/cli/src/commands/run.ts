@@ -189,10 +189,19 @@ async function handOver(
     })
     sandbox.process.on('message', (message: { type?: string }, handle) => {
       if (message.type === 'listener' || message.type === 'listeners-sent')
-        void wanted.then(() => sidecar.send(message, handle as never))
+        void wanted.then(() => passOn(sidecar, message, handle as Handle | undefined))
     })
   }
   await serving
+}
+
+interface Handle {
+  close(): unknown
+}
+
+/** Node listens on what it is handed, so that a listener is closed here once the sidecar has it. */
+function passOn(sidecar: ReturnType<typeof startSidecar>, message: object, handle: Handle | undefined): void {
+  sidecar.send(message, handle as never, {}, () => handle?.close())
 }
 
 function proxyVariables(port: number): Record<string, string> {

@@ -9,6 +9,7 @@ import { createServer } from 'node:net'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 
+process.channel.ref()
 const settings = JSON.parse(process.env.CHAPERONE_SANDBOX)
 const run = (command, ...args) => execFileSync(command, args, { stdio: ['ignore', 'ignore', 'inherit'] })
 run('ip', 'link', 'set', 'lo', 'up')
@@ -19,10 +20,12 @@ for (const path of settings.hidden) run('mount', '-t', 'tmpfs', '-o', 'size=4k,m
 run('mount', '--bind', settings.resolvConf, '/etc/resolv.conf')
 
 const send = (message, handle) => new Promise((resolve, reject) => process.send(message, handle, {}, (error) => (error ? reject(error) : resolve())))
+// Whoever keeps a listener open takes part of what comes to it: each is closed here as soon as it is on its way.
 const listen = async (role, server, options) => {
   server.listen(options)
   await once(server, 'listening')
   await send({ type: 'listener', role }, server)
+  server.close()
 }
 for (const host of ['127.0.0.1', '::1']) {
   await listen('transparent', createServer(), { host, port: settings.ports.transparent })
@@ -31,11 +34,12 @@ for (const host of ['127.0.0.1', '::1']) {
   udp.bind(settings.ports.dns, host)
   await once(udp, 'listening')
   await send({ type: 'listener', role: 'dnsUdp' }, udp)
+  udp.close()
 }
 await send({ type: 'listeners-sent' })
 
 process.on('message', ({ command, environment, identity }) => {
-  const agent = spawn('unshare', ['--user', '--map-user=' + identity.uid, '--map-group=' + identity.gid, '--setgroups=deny', '--', 'setsid', '--wait', ...command], { stdio: 'inherit', env: environment })
+  const agent = spawn('unshare', ['--user', '--map-user=' + identity.uid, '--map-group=' + identity.gid, '--', 'setsid', '--wait', ...command], { stdio: 'inherit', env: environment })
   agent.on('error', (error) => { process.stderr.write('chaperone: ' + error.message + '\\n'); process.exit(127) })
   agent.on('exit', (code, signal) => { process.exitCode = signal ? 128 + 15 : code; send({ type: 'exited', code: process.exitCode }).finally(() => process.exit()) })
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => agent.kill(name))
