@@ -3,9 +3,18 @@ import tseslint from 'typescript-eslint'
 
 /** Each ban names its replacement. */
 const bans = [
-  { selector: "MemberExpression[object.name='Date'][property.name='now']", message: 'take a Clock from @chaperone/core' },
-  { selector: "MemberExpression[object.name='Math'][property.name='random']", message: 'take Random from @chaperone/core' },
-  { selector: "MemberExpression[object.name='process'][property.name='env']", message: 'read the environment in config.ts only' },
+  {
+    selector: "MemberExpression[object.name='Date'][property.name='now']",
+    message: 'take a Clock from @chaperone/core',
+  },
+  {
+    selector: "MemberExpression[object.name='Math'][property.name='random']",
+    message: 'take Random from @chaperone/core',
+  },
+  {
+    selector: "MemberExpression[object.name='process'][property.name='env']",
+    message: 'read the environment in config.ts only',
+  },
 ]
 
 export default tseslint.config(

@@ -4,8 +4,7 @@ import { sidecarPorts } from '@chaperone/guard'
 import { ConfigError } from './errors.ts'
 
 export type ControlAddress =
-  | { readonly kind: 'https'; readonly url: URL; readonly ca: string }
-  | { readonly kind: 'unix'; readonly path: string }
+  { readonly kind: 'https'; readonly url: URL; readonly ca: string } | { readonly kind: 'unix'; readonly path: string }
 
 export interface ListenAddress {
   readonly host: string
@@ -192,8 +191,7 @@ function auditDestination(reader: Reader): Config['auditTo'] {
 
 function logLevel(reader: Reader): string {
   const level = reader.text('CHAPERONE_LOG_LEVEL') ?? 'info'
-  if (!logLevels.includes(level))
-    reader.problems.push(`CHAPERONE_LOG_LEVEL: expected one of ${logLevels.join(', ')}`)
+  if (!logLevels.includes(level)) reader.problems.push(`CHAPERONE_LOG_LEVEL: expected one of ${logLevels.join(', ')}`)
   return level
 }
 
@@ -210,7 +208,8 @@ function listed(reader: Reader, name: string): string[] {
 
 function addresses(reader: Reader, name: string): string[] {
   const items = listed(reader, name)
-  for (const item of items) if (isIP(item) === 0) reader.problems.push(`${name}: expected IP addresses, comma-separated`)
+  for (const item of items)
+    if (isIP(item) === 0) reader.problems.push(`${name}: expected IP addresses, comma-separated`)
   return items
 }
 

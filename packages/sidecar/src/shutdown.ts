@@ -53,7 +53,11 @@ export async function shutDown(running: Running): Promise<void> {
     await step('record the end', () =>
       engine.recorder.append(
         'session.ended',
-        { 'chaperone.session.requests': requests, 'chaperone.session.denied': denied, 'chaperone.session.masked': masked },
+        {
+          'chaperone.session.requests': requests,
+          'chaperone.session.denied': denied,
+          'chaperone.session.masked': masked,
+        },
         { commit: true },
       ),
     )

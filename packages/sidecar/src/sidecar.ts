@@ -55,7 +55,10 @@ function buildEngine(config: Config, machine: Machine, state: PodState, director
   const policy = createPolicyHolder(machine)
   const upstream = createUpstreamDialer({
     resolver: state.resolver,
-    rules: createAddressRules(config.hostIps, ownAddresses(() => machine.clock.elapsedMs())),
+    rules: createAddressRules(
+      config.hostIps,
+      ownAddresses(() => machine.clock.elapsedMs()),
+    ),
     caBundle: () => policy.current?.source.caBundle ?? '',
   })
   const credentials = createCredentialStore(config.credentialsDir)
@@ -92,7 +95,15 @@ function direct(
     await state.trust.keep(caBundle)
   }
   const { trail } = state
-  const onEvent = createDirectives({ policy, trail, recorder: engine.recorder, gate, trust, onApplied, log: machine.log })
+  const onEvent = createDirectives({
+    policy,
+    trail,
+    recorder: engine.recorder,
+    gate,
+    trust,
+    onApplied,
+    log: machine.log,
+  })
   control.start({ onEvent, onConnected: () => gate.refresh(), heartbeat })
 }
 

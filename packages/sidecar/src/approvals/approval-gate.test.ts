@@ -60,7 +60,14 @@ const setUp = () => {
     requests[at] = { ...requests[at]!, ...change }
     gate.learn(requests[at])
   }
-  const hold = (options: { digest?: string; grant?: 'Once' | 'Session'; signal?: AbortSignal; onHeld?: (name: string) => void } = {}) =>
+  const hold = (
+    options: {
+      digest?: string
+      grant?: 'Once' | 'Session'
+      signal?: AbortSignal
+      onHeld?: (name: string) => void
+    } = {},
+  ) =>
     gate.hold(
       { ...ask(options.digest), grant: options.grant ?? 'Once' },
       { holdMs: 90_000, onHeld: options.onHeld },
@@ -88,7 +95,11 @@ describe('a held action', () => {
     const outcome = hold()
     await clock.settle()
     decide({ outcome: 'Denied', reason: 'not on a Friday' })
-    expect(await outcome).toMatchObject({ kind: 'refuse', reason: 'ApprovalDenied', message: 'devin-1 was denied: not on a Friday' })
+    expect(await outcome).toMatchObject({
+      kind: 'refuse',
+      reason: 'ApprovalDenied',
+      message: 'devin-1 was denied: not on a Friday',
+    })
     expect(calls).toEqual(['ask'])
   })
 

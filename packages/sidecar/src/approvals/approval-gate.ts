@@ -56,7 +56,9 @@ export function createApprovalGate(ports: Ports): ApprovalGate {
     byDigest.delete(held.ask.action.digest)
     if (held.state === undefined || outcomeAt(held.state, clock.now()) !== 'Pending') return
     const { name } = held.state
-    await director.cancel(name).catch((error: unknown) => log.warn({ approval: name, error: errorText(error) }, 'not cancelled'))
+    await director
+      .cancel(name)
+      .catch((error: unknown) => log.warn({ approval: name, error: errorText(error) }, 'not cancelled'))
   }
   const leave = (held: HeldAction, isGone: boolean): void => {
     open -= 1
@@ -95,7 +97,9 @@ export function createApprovalGate(ports: Ports): ApprovalGate {
     refresh() {
       for (const held of byDigest.values()) {
         if (held.holders === 0) continue
-        director.ask(held.ask).then(spread, (error: unknown) => log.warn({ error: errorText(error) }, 'approval not refreshed'))
+        director
+          .ask(held.ask)
+          .then(spread, (error: unknown) => log.warn({ error: errorText(error) }, 'approval not refreshed'))
       }
     },
     async close() {
@@ -112,7 +116,7 @@ async function holdUntilDecided(
 ): Promise<HoldOutcome> {
   const deadlineMs = clock.elapsedMs() + terms.holdMs
   let announced: string | undefined
-  for (let asks = 0; asks < maxAsks && !signal.aborted; ) {
+  for (let asks = 0; asks < maxAsks && !signal.aborted;) {
     if (held.state === undefined) {
       if (!director.isConnected) return unavailable('the director is away')
       asks += 1
@@ -145,7 +149,11 @@ async function holdUntilDecided(
         }
         break
       case 'Denied':
-        return refusal('ApprovalDenied', `${name} was denied${state.reason === undefined ? '' : `: ${state.reason}`}`, name)
+        return refusal(
+          'ApprovalDenied',
+          `${name} was denied${state.reason === undefined ? '' : `: ${state.reason}`}`,
+          name,
+        )
       case 'Expired':
         forget(held, state)
         return refusal('ApprovalExpired', `nobody decided ${name} in time`, name)

@@ -21,7 +21,9 @@ interface Known {
 export function createApprovalJournal(recorder: Recorder, clock: Clock, log: Logger): ApprovalJournal {
   const known = new Map<string, Known>()
   const append = (...record: Parameters<Recorder['append']>): void => {
-    recorder.append(...record).catch((error: unknown) => log.warn({ error: errorText(error) }, 'an approval was not recorded'))
+    recorder
+      .append(...record)
+      .catch((error: unknown) => log.warn({ error: errorText(error) }, 'an approval was not recorded'))
   }
   return {
     learned(state, ask) {

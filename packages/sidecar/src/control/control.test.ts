@@ -43,12 +43,17 @@ describe('events', () => {
     expect(parseEvent('{"type":"fanfare"}')).toBeUndefined()
   })
 
-  test.each(['', '[]', 'null', '{}', '{"type":"policy"}', '{"type":"approval","approval":{"name":"a"}}', '{"type":"trust"}'])(
-    '%s is malformed',
-    (line) => {
-      expect(() => parseEvent(line)).toThrow(ControlError)
-    },
-  )
+  test.each([
+    '',
+    '[]',
+    'null',
+    '{}',
+    '{"type":"policy"}',
+    '{"type":"approval","approval":{"name":"a"}}',
+    '{"type":"trust"}',
+  ])('%s is malformed', (line) => {
+    expect(() => parseEvent(line)).toThrow(ControlError)
+  })
 })
 
 describe('the event stream', () => {

@@ -30,14 +30,21 @@ export function createControl(ports: {
   readonly log: Logger
 }): Control {
   const { http, clock, log } = ports
-  let running: { readonly stream: ReturnType<typeof createEventStream>; readonly beat: ReturnType<typeof createHeartbeatLoop> } | undefined
+  let running:
+    | { readonly stream: ReturnType<typeof createEventStream>; readonly beat: ReturnType<typeof createHeartbeatLoop> }
+    | undefined
   return {
     get isConnected() {
       return running?.stream.isConnected ?? false
     },
     start({ onEvent, onConnected, heartbeat }) {
       running ??= {
-        stream: createEventStream({ ...ports, open: (signal) => http.stream(controlPaths.events, signal), onEvent, onConnected }),
+        stream: createEventStream({
+          ...ports,
+          open: (signal) => http.stream(controlPaths.events, signal),
+          onEvent,
+          onConnected,
+        }),
         beat: createHeartbeatLoop({
           send: async (beat, signal) => void expectStatus(await http.call(controlPaths.heartbeat, beat, signal), 204),
           snapshot: heartbeat,
@@ -73,7 +80,10 @@ function expectStatus(answer: DirectorAnswer, status: number): DirectorAnswer {
   if (answer.status === status) return answer
   // The director says in one line what was wrong with what we sent.
   const [line = ''] = answer.text.slice(0, 200).split('\n', 1)
-  throw new ControlError('ERR_CONTROL_REFUSED', `the director answered ${answer.status}${line === '' ? '' : `: ${line}`}`)
+  throw new ControlError(
+    'ERR_CONTROL_REFUSED',
+    `the director answered ${answer.status}${line === '' ? '' : `: ${line}`}`,
+  )
 }
 
 function parseApproval(text: string): ApprovalState {

@@ -70,6 +70,9 @@ async function applyPolicy(ports: DirectivePorts, event: Extract<ControlEvent, {
   })
 }
 
-async function recordChange({ recorder }: DirectivePorts, attributes: Parameters<Recorder['append']>[1]): Promise<void> {
+async function recordChange(
+  { recorder }: DirectivePorts,
+  attributes: Parameters<Recorder['append']>[1],
+): Promise<void> {
   await recorder.append('policy.changed', attributes)
 }

@@ -33,7 +33,12 @@ export function createDirectorHttp(
 ): DirectorHttp {
   let trusted = address.kind === 'https' ? address.ca : ''
   let agent = createAgent(address, trusted, options.lookup)
-  const send = async (method: string, path: string, body: string, signal: AbortSignal | undefined): Promise<IncomingMessage> => {
+  const send = async (
+    method: string,
+    path: string,
+    body: string,
+    signal: AbortSignal | undefined,
+  ): Promise<IncomingMessage> => {
     const headers = {
       ...(await authorization(options.tokenFile)),
       ...(body === '' ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
@@ -42,7 +47,11 @@ export function createDirectorHttp(
     const request =
       address.kind === 'unix'
         ? requestHttp({ ...common, socketPath: address.path })
-        : requestHttps({ ...common, host: address.url.hostname, port: address.url.port === '' ? 443 : address.url.port })
+        : requestHttps({
+            ...common,
+            host: address.url.hostname,
+            port: address.url.port === '' ? 443 : address.url.port,
+          })
     return answered(request, body)
   }
   return {
@@ -61,7 +70,9 @@ export function createDirectorHttp(
         // Its own deadline ends with the head; from then on pings tell.
         const head = new AbortController()
         const timer = setTimeout(() => head.abort(), timeoutMs)
-        const response = await send('GET', path, '', AbortSignal.any([signal, head.signal])).finally(() => clearTimeout(timer))
+        const response = await send('GET', path, '', AbortSignal.any([signal, head.signal])).finally(() =>
+          clearTimeout(timer),
+        )
         if (response.statusCode === 200) return response
         response.resume()
         throw new ControlError('ERR_CONTROL_REFUSED', `the director answered ${response.statusCode ?? 0}`)
@@ -82,7 +93,9 @@ export function createDirectorHttp(
 
 function createAgent(address: ControlAddress, ca: string, lookup: LookupFunction): HttpAgent | HttpsAgent {
   const common = { keepAlive: true, timeout: idleMs, maxSockets: 8 }
-  return address.kind === 'unix' ? new HttpAgent(common) : new HttpsAgent({ ...common, ca, lookup, minVersion: 'TLSv1.2' })
+  return address.kind === 'unix'
+    ? new HttpAgent(common)
+    : new HttpsAgent({ ...common, ca, lookup, minVersion: 'TLSv1.2' })
 }
 
 /** Read anew each time: the kubelet rotates the token. */
@@ -104,7 +117,8 @@ async function readText(response: IncomingMessage): Promise<string> {
   let bytes = 0
   for await (const chunk of response) {
     bytes += (chunk as Buffer).length
-    if (bytes > maxAnswerBytes) throw new ControlError('ERR_CONTROL_MALFORMED', `an answer has at most ${maxAnswerBytes} bytes`)
+    if (bytes > maxAnswerBytes)
+      throw new ControlError('ERR_CONTROL_MALFORMED', `an answer has at most ${maxAnswerBytes} bytes`)
     chunks.push(chunk as Buffer)
   }
   return Buffer.concat(chunks).toString('utf8')
@@ -112,5 +126,7 @@ async function readText(response: IncomingMessage): Promise<string> {
 
 function away(error: unknown): ControlError {
   if (error instanceof ControlError) return error
-  return new ControlError('ERR_CONTROL_UNAVAILABLE', `the director cannot be reached: ${errorText(error)}`, { cause: error })
+  return new ControlError('ERR_CONTROL_UNAVAILABLE', `the director cannot be reached: ${errorText(error)}`, {
+    cause: error,
+  })
 }

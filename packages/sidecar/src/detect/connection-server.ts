@@ -109,7 +109,9 @@ function refuse(
       'chaperone.reason': reason,
       'chaperone.message': message,
     })
-    .catch((error: unknown) => engine.log.warn({ connection: id, error: errorText(error) }, 'a refusal was not recorded'))
+    .catch((error: unknown) =>
+      engine.log.warn({ connection: id, error: errorText(error) }, 'a refusal was not recorded'),
+    )
   if (alert === undefined) return void socket.resetAndDestroy()
   socket.end(fatalAlert(alert), () => socket.destroy())
 }
@@ -137,7 +139,10 @@ function recordLife(
   const unrecorded = (error: unknown): void => log.debug({ connection: id, error: errorText(error) }, 'not recorded')
   recorder.append('connection.opened', attributes).catch(unrecorded)
   socket.once('close', () => {
-    const sizes = { 'chaperone.connection.bytes_received': socket.bytesRead, 'chaperone.connection.bytes_sent': socket.bytesWritten }
+    const sizes = {
+      'chaperone.connection.bytes_received': socket.bytesRead,
+      'chaperone.connection.bytes_sent': socket.bytesWritten,
+    }
     const lasted = { 'chaperone.connection.duration_ms': clock.elapsedMs() - startedMs }
     recorder.append('connection.closed', { ...attributes, ...sizes, ...lasted }).catch(unrecorded)
   })

@@ -4,7 +4,11 @@ import { probeName } from '../verify/probe.ts'
 import { routeConnection, type Origin, type Route } from './route.ts'
 import type { Sniffed } from './sniff.ts'
 
-const origin: Origin = { target: { host: 'api.test', port: 443 }, nameFrom: 'address', aliases: ['api.test.cluster.local'] }
+const origin: Origin = {
+  target: { host: 'api.test', port: 443 },
+  nameFrom: 'address',
+  aliases: ['api.test.cluster.local'],
+}
 const literal: Origin = { target: { host: '10.0.0.9', port: 443 }, nameFrom: 'literal', aliases: [] }
 const tls = (hello: Partial<ClientHello>): Sniffed => ({
   kind: 'tls',

@@ -55,7 +55,10 @@ describe('an address question', () => {
   })
 
   test('below a search suffix that no rule knows does not exist, so that the resolver goes on', () => {
-    const { standing, response } = answerQuery(question('api.test.agents.svc.cluster.local'), world(() => false))
+    const { standing, response } = answerQuery(
+      question('api.test.agents.svc.cluster.local'),
+      world(() => false),
+    )
     expect(standing).toBe('nonexistent')
     expect(codeOf(response)).toBe(dns.responseCode.nameError)
   })
@@ -76,8 +79,20 @@ describe('an address question', () => {
   })
 
   test('for the machine itself is loopback, and the probe is answered whatever the policy', () => {
-    expect(addressIn(answerQuery(question('localhost'), world(() => false)).response)).toBe('127.0.0.1')
-    expect(answerQuery(question(probeName), world(() => false)).standing).toBe('local')
+    expect(
+      addressIn(
+        answerQuery(
+          question('localhost'),
+          world(() => false),
+        ).response,
+      ),
+    ).toBe('127.0.0.1')
+    expect(
+      answerQuery(
+        question(probeName),
+        world(() => false),
+      ).standing,
+    ).toBe('local')
   })
 })
 
@@ -88,6 +103,20 @@ test.each(['AAAA', 'HTTPS', 'SVCB', 'TXT', 'SRV', 'ANY'] as const)('%s has no da
 })
 
 test('what is no host name does not exist', () => {
-  expect(codeOf(answerQuery(question('a b.test'), world(() => true)).response)).toBe(dns.responseCode.nameError)
-  expect(codeOf(answerQuery(question('10.0.0.1'), world(() => true)).response)).toBe(dns.responseCode.nameError)
+  expect(
+    codeOf(
+      answerQuery(
+        question('a b.test'),
+        world(() => true),
+      ).response,
+    ),
+  ).toBe(dns.responseCode.nameError)
+  expect(
+    codeOf(
+      answerQuery(
+        question('10.0.0.1'),
+        world(() => true),
+      ).response,
+    ),
+  ).toBe(dns.responseCode.nameError)
 })

@@ -67,7 +67,6 @@ function synthetic(
 
 /** RFC 6761 §6.3. */
 function loopback(query: dns.DnsQuery): Buffer {
-  const address =
-    query.type === dns.recordType.A ? '127.0.0.1' : query.type === dns.recordType.AAAA ? '::1' : undefined
+  const address = query.type === dns.recordType.A ? '127.0.0.1' : query.type === dns.recordType.AAAA ? '::1' : undefined
   return dns.encodeAddresses(query, address === undefined ? [] : [addressBytes(address)], ttlSeconds)
 }

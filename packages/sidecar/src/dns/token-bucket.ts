@@ -6,7 +6,10 @@ export interface TokenBucket {
 }
 
 /** `perSecond` on average, `burst` at once. */
-export function createTokenBucket(clock: Clock, { perSecond, burst }: { perSecond: number; burst: number }): TokenBucket {
+export function createTokenBucket(
+  clock: Clock,
+  { perSecond, burst }: { perSecond: number; burst: number },
+): TokenBucket {
   let tokens = burst
   let filledMs = clock.elapsedMs()
   return {

@@ -28,5 +28,7 @@ export function createCredentialStore(dir: string | undefined): CredentialStore 
 }
 
 function unavailable(secret: string, key: string, cause?: unknown): CredentialError {
-  return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', `key "${key}" of Secret "${secret}" cannot be read`, { cause })
+  return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', `key "${key}" of Secret "${secret}" cannot be read`, {
+    cause,
+  })
 }

@@ -37,7 +37,13 @@ export interface AuthorizeRequest {
 }
 
 export type Authorization =
-  | { readonly kind: 'pass'; readonly effects: Effects; readonly rule: RuleRef; readonly requestSeq: number; readonly approval?: string }
+  | {
+      readonly kind: 'pass'
+      readonly effects: Effects
+      readonly rule: RuleRef
+      readonly requestSeq: number
+      readonly approval?: string
+    }
   | Refusal
 
 /** Everything `rescue/<protocol>` needs to say no in the protocol's own words. */
@@ -61,12 +67,30 @@ export interface PolicyHolder {
 
 /** Appends to the audit log. Attribute names are OpenTelemetry's where they exist. Payload is masked before it comes here. */
 export interface Recorder {
-  append(kind: RecordKind, attributes: Attributes, options?: { readonly body?: string; readonly commit?: boolean }): Promise<number>
+  append(
+    kind: RecordKind,
+    attributes: Attributes,
+    options?: { readonly body?: string; readonly commit?: boolean },
+  ): Promise<number>
 }
 
 export type RecordKind =
-  | 'session.started' | 'session.ended' | 'connection.opened' | 'connection.closed' | 'connection.blocked' | 'request' | 'response' | 'query' | 'result'
-  | 'dns' | 'approval.requested' | 'approval.decided' | 'masked' | 'credential.injected' | 'bypass.attempt' | 'policy.changed'
+  | 'session.started'
+  | 'session.ended'
+  | 'connection.opened'
+  | 'connection.closed'
+  | 'connection.blocked'
+  | 'request'
+  | 'response'
+  | 'query'
+  | 'result'
+  | 'dns'
+  | 'approval.requested'
+  | 'approval.decided'
+  | 'masked'
+  | 'credential.injected'
+  | 'bypass.attempt'
+  | 'policy.changed'
 
 export type Attributes = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
 
@@ -75,9 +99,15 @@ export interface UpstreamDialer {
    * Resolves the name ourselves, refuses forbidden addresses (loopback, link-local, metadata, node, multicast … unless
    * `cidrs` lists them) and connects over TCP. Rejects with `UpstreamError` whose `reason` is a DenialReason.
    */
-  connect(target: Target, options: { readonly cidrs?: readonly string[]; readonly signal: AbortSignal }): Promise<Socket>
+  connect(
+    target: Target,
+    options: { readonly cidrs?: readonly string[]; readonly signal: AbortSignal },
+  ): Promise<Socket>
   /** TLS over an open socket, verified for `servername` against public roots and the policy's bundle. */
-  secure(socket: Duplex, options: { readonly servername: string; readonly alpnProtocols?: readonly string[]; readonly signal: AbortSignal }): Promise<import('node:tls').TLSSocket>
+  secure(
+    socket: Duplex,
+    options: { readonly servername: string; readonly alpnProtocols?: readonly string[]; readonly signal: AbortSignal },
+  ): Promise<import('node:tls').TLSSocket>
 }
 
 /** Values of Secrets that only the sidecar can read. */

@@ -16,7 +16,10 @@ export function maskedAction(action: Action, mask: Mask | undefined): Action {
     ...action,
     http: {
       ...http,
-      path: http.path.split('/').map((segment) => maskSegment(segment, text)).join('/'),
+      path: http.path
+        .split('/')
+        .map((segment) => maskSegment(segment, text))
+        .join('/'),
       query: http.query === '' ? '' : maskForm(http.query, mask, tally),
       headers: Object.fromEntries(Object.entries(http.headers).map(([name, value]) => [name, text(value)])),
     },

@@ -10,8 +10,7 @@ export function maskedPayload(payload: AuthorizeRequest['payload'], mask: Mask |
   if (kind === 'binary' || kind === 'opaque') return undefined
   try {
     const masker = mask === undefined ? undefined : createBodyMasker(mask, payload.contentType)
-    const bytes =
-      masker === undefined ? payload.bytes : Buffer.concat([masker.push(payload.bytes), masker.end()])
+    const bytes = masker === undefined ? payload.bytes : Buffer.concat([masker.push(payload.bytes), masker.end()])
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
     if (error instanceof MaskError || error instanceof TypeError) return undefined

@@ -44,7 +44,8 @@ export function createPolicyHolder(ports: { readonly clock: Clock; readonly log:
     const expiresAt = current?.source.expiresAt
     if (expiresAt === undefined) return
     const leftMs = Date.parse(expiresAt) - clock.now()
-    if (leftMs > 0) expiry = setTimeout(leftMs > maxTimerMs ? watchExpiry : notify, Math.min(leftMs, maxTimerMs)).unref()
+    if (leftMs > 0)
+      expiry = setTimeout(leftMs > maxTimerMs ? watchExpiry : notify, Math.min(leftMs, maxTimerMs)).unref()
   }
 
   return {
@@ -71,7 +72,8 @@ export function createPolicyHolder(ports: { readonly clock: Clock; readonly log:
         try {
           current = compilePolicy(event.policy)
           pod = event.pod
-          if (current.needsSqlParser) void sqlParser().catch((error: unknown) => log.error({ error: errorText(error) }, 'no SQL parser'))
+          if (current.needsSqlParser)
+            void sqlParser().catch((error: unknown) => log.error({ error: errorText(error) }, 'no SQL parser'))
         } catch (error) {
           // A policy that we cannot read is not the one that was in force before.
           current = undefined

@@ -60,12 +60,14 @@ export function createRecorder(ports: {
       count(counters, kind, attributes)
       const draft = { kind, attributes, ...(options.body === undefined ? {} : { body: options.body }) }
       try {
-        if (trail.log === undefined) throw new AuditUnavailableError('ERR_AUDIT_UNAVAILABLE', 'the audit log is not open')
+        if (trail.log === undefined)
+          throw new AuditUnavailableError('ERR_AUDIT_UNAVAILABLE', 'the audit log is not open')
         await closeGap(trail.log)
         return await appendWaiting(trail.log, draft, options.commit === true)
       } catch (error) {
         if (!mayGoOn()) throw unavailable(error)
-        if (gap === undefined) log.error({ error: errorText(error) }, 'the audit log takes nothing more; going on without')
+        if (gap === undefined)
+          log.error({ error: errorText(error) }, 'the audit log takes nothing more; going on without')
         gap = { since: gap?.since ?? new Date(clock.now()).toISOString(), records: (gap?.records ?? 0) + 1 }
         return 0
       }

@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import type { Readable } from 'node:stream'
 import { PassThrough } from 'node:stream'
 import { errorText, sha256Hex, type Action, type Target } from '@chaperone/core'
 import { MaskError, type Mask } from '@chaperone/mask'

@@ -9,8 +9,7 @@ import { listenerRoles, type ListenerRole, type Listeners } from './listeners.ts
  * sidecar says `serving` when the first policy is in force.
  */
 export type ParentMessage =
-  | { readonly type: 'listener'; readonly role: ListenerRole }
-  | { readonly type: 'listeners-sent' }
+  { readonly type: 'listener'; readonly role: ListenerRole } | { readonly type: 'listeners-sent' }
 export type SidecarMessage = { readonly type: 'send-listeners' } | { readonly type: 'serving' }
 
 /** The IPC side of `process`. */
@@ -28,7 +27,12 @@ export function inheritListeners(
   channel: ParentChannel,
   onListener: (role: ListenerRole, handle: Server | UdpSocket) => void,
 ): Promise<Listeners> {
-  const taken = { transparent: [] as Server[], dnsTcp: [] as Server[], dnsUdp: [] as UdpSocket[], proxy: [] as Server[] }
+  const taken = {
+    transparent: [] as Server[],
+    dnsTcp: [] as Server[],
+    dnsUdp: [] as UdpSocket[],
+    proxy: [] as Server[],
+  }
   return new Promise((resolve, reject) => {
     const fail = (message: string): void => settle(() => reject(new EnvironmentError('ERR_ENVIRONMENT', message)))
     const timeout = setTimeout(() => fail('no listeners arrived over the IPC channel'), handOverTimeoutMs)

@@ -8,9 +8,7 @@
 export function searchCandidates(name: string, search: readonly string[]): readonly string[] {
   const stripped = search.flatMap((suffix) => (isBelow(name, suffix) ? name.slice(0, -suffix.length - 1) : []))
   const first = search[0]
-  const unique = new Set(
-    first !== undefined && isBelow(name, first) ? [...stripped, name] : [name, ...stripped],
-  )
+  const unique = new Set(first !== undefined && isBelow(name, first) ? [...stripped, name] : [name, ...stripped])
   return [...unique]
 }
 

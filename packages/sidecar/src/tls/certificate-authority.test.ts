@@ -45,7 +45,9 @@ describe('leaves', () => {
     const authority = await openCertificateAuthority(dir, ports)
     const terminator = await createLeafContexts(authority, ports)
     const secureContext = await terminator.contextFor(name)
-    const server = createServer((socket) => new TLSSocket(socket, { isServer: true, secureContext }).on('error', () => {}))
+    const server = createServer((socket) =>
+      new TLSSocket(socket, { isServer: true, secureContext }).on('error', () => {}),
+    )
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const client = connect({

@@ -26,7 +26,11 @@ export function encodeJks(certificates: readonly TrustedCertificate[], password:
     )
   }
   const body = Buffer.concat(parts)
-  const seal = createHash('sha1').update(Buffer.from(password, 'utf16le').swap16()).update(whitener).update(body).digest()
+  const seal = createHash('sha1')
+    .update(Buffer.from(password, 'utf16le').swap16())
+    .update(whitener)
+    .update(body)
+    .digest()
   return Buffer.concat([body, seal])
 }
 

@@ -10,7 +10,9 @@ export function addressBytes(address: string): Uint8Array {
 /** Text form as the kernel and Node write it: IPv6 shortened (RFC 5952), IPv4 as a dotted quad. */
 export function formatAddress(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join('.')
-  const groups = Array.from({ length: 8 }, (_, at) => ((bytes[at * 2] ?? 0) * 256 + (bytes[at * 2 + 1] ?? 0)).toString(16))
+  const groups = Array.from({ length: 8 }, (_, at) =>
+    ((bytes[at * 2] ?? 0) * 256 + (bytes[at * 2 + 1] ?? 0)).toString(16),
+  )
   return new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address
 }
 
@@ -52,8 +54,7 @@ const compatible = '000000000000000000000000'
 function embeddedIpv4(bytes: Uint8Array): Uint8Array | undefined {
   const hex = Buffer.from(bytes).toString('hex')
   for (const [prefix, at] of wrappings) if (hex.startsWith(prefix)) return bytes.slice(at, at + 4)
-  if (hex.startsWith(localNat64))
-    return Uint8Array.from([6, 7, 9, 10].map((at) => bytes[at] ?? 0))
+  if (hex.startsWith(localNat64)) return Uint8Array.from([6, 7, 9, 10].map((at) => bytes[at] ?? 0))
   if (hex.startsWith(compatible) && !hex.startsWith(`${compatible}000000`)) return bytes.slice(12)
   return undefined
 }

@@ -37,12 +37,18 @@ describe('addresses that an agent may never reach', () => {
     expect(rules.objection(address)).toBeDefined()
   })
 
-  test.each(['93.184.215.14', '10.0.0.6', '192.168.1.1', '172.20.0.1', '100.64.0.1', 'fd12::6', '2606:2800::1', '::ffff:10.0.0.6'])(
-    '%s is an ordinary host',
-    (address) => {
-      expect(rules.objection(address)).toBeUndefined()
-    },
-  )
+  test.each([
+    '93.184.215.14',
+    '10.0.0.6',
+    '192.168.1.1',
+    '172.20.0.1',
+    '100.64.0.1',
+    'fd12::6',
+    '2606:2800::1',
+    '::ffff:10.0.0.6',
+  ])('%s is an ordinary host', (address) => {
+    expect(rules.objection(address)).toBeUndefined()
+  })
 })
 
 describe('the ranges that a rule lists', () => {
@@ -68,6 +74,9 @@ describe('the ranges that a rule lists', () => {
   })
 })
 
-test.each(['1.2.3.4', '2606:2800::1', 'fe80::1', '::1', '100::f0f0:9'])('%s is the same after bytes and back', (address) => {
-  expect(formatAddress(addressBytes(address))).toBe(address)
-})
+test.each(['1.2.3.4', '2606:2800::1', 'fe80::1', '::1', '100::f0f0:9'])(
+  '%s is the same after bytes and back',
+  (address) => {
+    expect(formatAddress(addressBytes(address))).toBe(address)
+  },
+)

@@ -43,7 +43,11 @@ const table: readonly Row[] = [
   ['unreachable', 'tunnelled', ['2001::/32']],
 ]
 
-const rows = table.map(([kind, what, ranges]) => ({ kind, what, cidrs: ranges.flatMap((text) => parseCidr(text) ?? []) }))
+const rows = table.map(([kind, what, ranges]) => ({
+  kind,
+  what,
+  cidrs: ranges.flatMap((text) => parseCidr(text) ?? []),
+}))
 
 export interface AddressRules {
   /** Undefined when the address may be dialled; otherwise what stands against it. */
@@ -74,7 +78,8 @@ export function createAddressRules(
       if (kind === 'unreachable') return `${what} addresses are never reachable`
       const listing = cidrs?.flatMap((text) => parseCidr(text) ?? []).filter((cidr) => cidrContains(cidr, bytes))
       if (listing?.length === 0) return 'the address is outside the ranges that the rule lists'
-      if (kind === 'forbidden' && !isMeant(listing, classify)) return `${what} addresses are forbidden unless a rule lists them`
+      if (kind === 'forbidden' && !isMeant(listing, classify))
+        return `${what} addresses are forbidden unless a rule lists them`
       return undefined
     },
   }

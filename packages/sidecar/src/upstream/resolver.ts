@@ -66,7 +66,8 @@ export function lookupWith(resolver: NameResolver): LookupFunction {
     resolver.resolve({ host, port: 0 }).then(
       ({ addresses }) => {
         const found = addresses.map((address) => ({ address, family: isIP(address) }))
-        const wanted = options.family === 4 || options.family === 6 ? found.filter((each) => each.family === options.family) : found
+        const wanted =
+          options.family === 4 || options.family === 6 ? found.filter((each) => each.family === options.family) : found
         const [first] = wanted
         if (first === undefined) done(notFound(host), [])
         else if (options.all === true) done(null, wanted)
@@ -102,7 +103,8 @@ async function resolveBoth(resolver: Resolver, name: string): Promise<Answer> {
     resolver.resolve6(name, { ttl: true }),
   ])
   const records = [v4, v6].flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
-  if (records.length === 0) for (const answer of [v4, v6]) if (answer.status === 'rejected') rethrowFailure(answer.reason)
+  if (records.length === 0)
+    for (const answer of [v4, v6]) if (answer.status === 'rejected') rethrowFailure(answer.reason)
   return {
     addresses: records.map((record) => record.address),
     ttlMs: Math.min(...records.map((record) => record.ttl * 1000)),

@@ -102,7 +102,9 @@ describe('connecting', () => {
 
   test('a name or port where nobody is says so', async () => {
     expect(await reasonOf(dialer().connect({ host: 'nowhere.com', port }, { signal }))).toBe('UpstreamUnreachable')
-    expect(await reasonOf(dialer().connect({ host: 'api.test', port: 1 }, { cidrs, signal }))).toBe('UpstreamUnreachable')
+    expect(await reasonOf(dialer().connect({ host: 'api.test', port: 1 }, { cidrs, signal }))).toBe(
+      'UpstreamUnreachable',
+    )
   })
 })
 
@@ -113,12 +115,15 @@ describe('securing', () => {
     return side.secure(socket, { servername, signal })
   }
 
-  test.each(['api.test', '127.0.0.1'])('a certificate for %s of an authority that the policy names is accepted', async (name) => {
-    const socket = await secured(name)
-    expect(socket.authorized).toBe(true)
-    expect(String((await once(socket, 'data'))[0])).toBe('hello')
-    socket.destroy()
-  })
+  test.each(['api.test', '127.0.0.1'])(
+    'a certificate for %s of an authority that the policy names is accepted',
+    async (name) => {
+      const socket = await secured(name)
+      expect(socket.authorized).toBe(true)
+      expect(String((await once(socket, 'data'))[0])).toBe('hello')
+      socket.destroy()
+    },
+  )
 
   test('a certificate of an unknown authority, or for another name, is not', async () => {
     expect(await reasonOf(secured('api.test', ''))).toBe('UpstreamUntrusted')

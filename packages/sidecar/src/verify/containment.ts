@@ -43,7 +43,9 @@ export async function openContainment(privateDir: string, onChange: () => void, 
 export function parseReport(text: string): ContainmentReport | undefined {
   try {
     const { ok, message } = JSON.parse(text) as Partial<Record<string, unknown>>
-    return typeof ok === 'boolean' && typeof message === 'string' ? { ok, message: message.slice(0, maxMessage) } : undefined
+    return typeof ok === 'boolean' && typeof message === 'string'
+      ? { ok, message: message.slice(0, maxMessage) }
+      : undefined
   } catch {
     return undefined
   }

@@ -20,7 +20,11 @@ export const blockedIcmp: Check = {
     const close = libc.func('int close(int fd)') as (fd: number) => number
     const fd = socket(family, datagram, icmp)
     if (fd < 0) return Promise.resolve(contained('no such socket'))
-    const address = Buffer.concat([Buffer.from([family, 0, 0, 0]), Buffer.from(elsewhere.v4.split('.').map(Number)), Buffer.alloc(8)])
+    const address = Buffer.concat([
+      Buffer.from([family, 0, 0, 0]),
+      Buffer.from(elsewhere.v4.split('.').map(Number)),
+      Buffer.alloc(8),
+    ])
     const sent = sendto(fd, echoRequest, echoRequest.length, 0, address, address.length)
     close(fd)
     return Promise.resolve(sent < 0 ? contained('not sent') : escaped('an echo request was sent'))

@@ -21,6 +21,8 @@ export const checks: readonly Check[] = [
   redirectedDns('DNS over TCP to another server', 'tcp', elsewhere.v4),
   blockedIcmp,
   ...loopback.flatMap((address) =>
-    Object.entries(sidecarPorts).map(([name, port]) => closedPort(`the sidecar's ${name} port at ${address}`, address, port)),
+    Object.entries(sidecarPorts).map(([name, port]) =>
+      closedPort(`the sidecar's ${name} port at ${address}`, address, port),
+    ),
   ),
 ]

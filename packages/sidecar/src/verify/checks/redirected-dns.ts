@@ -23,7 +23,8 @@ export function redirectedDns(name: string, transport: 'udp' | 'tcp', address: s
         const { code } = error as NodeJS.ErrnoException
         if (isRefusedLocally(code)) return contained(`not sent: ${code ?? ''}`)
         // Without a global address the question comes from a link-local one, which no answer from ::1 can be sent to.
-        if (isIP(address) === 6 && !hasGlobalIpv6()) return contained('not answered, and there is no IPv6 address to leave from')
+        if (isIP(address) === 6 && !hasGlobalIpv6())
+          return contained('not answered, and there is no IPv6 address to leave from')
         return escaped(`not answered by the sidecar: ${code ?? 'timeout'}`)
       }
     },
@@ -32,7 +33,8 @@ export function redirectedDns(name: string, transport: 'udp' | 'tcp', address: s
 
 /** NOERROR for a name below `invalid` is nobody's answer but ours. */
 function judge(answer: Buffer): CheckResult {
-  const isOurs = answer.length >= headerBytes && answer.readUInt16BE(0) === queryId && (answer.readUInt16BE(2) & 0xf) === 0
+  const isOurs =
+    answer.length >= headerBytes && answer.readUInt16BE(0) === queryId && (answer.readUInt16BE(2) & 0xf) === 0
   return isOurs ? contained('answered by the sidecar') : escaped('answered by somebody else')
 }
 

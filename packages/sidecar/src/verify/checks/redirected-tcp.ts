@@ -16,7 +16,9 @@ export function redirectedTcp(name: string, address: string, port: number): Chec
         socket = await connected(address, port)
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
-        return isRefusedLocally(code) ? contained(`not sent: ${code ?? ''}`) : escaped(`not met by the sidecar: ${code ?? 'timeout'}`)
+        return isRefusedLocally(code)
+          ? contained(`not sent: ${code ?? ''}`)
+          : escaped(`not met by the sidecar: ${code ?? 'timeout'}`)
       }
       try {
         ;(await secured(socket, caPem)).destroy()
