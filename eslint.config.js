@@ -31,9 +31,11 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
       '@typescript-eslint/no-confusing-void-expression': 'off',
       '@typescript-eslint/no-invalid-void-type': 'off',
+      // Ports are objects of closures; none of them has a this.
+      '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/unified-signatures': 'off',
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
-      'max-lines-per-function': ['error', { max: 100, skipBlankLines: true, skipComments: true }],
+      'max-lines-per-function': ['error', { max: 180, skipBlankLines: true, skipComments: true }],
       complexity: ['error', 25],
       'max-depth': ['error', 4],
       'max-params': ['error', 4],
@@ -52,5 +54,9 @@ export default tseslint.config(
     },
   },
   { files: ['**/config.ts'], rules: { 'no-restricted-syntax': ['error', ...bans.slice(0, 2)] } },
-  { files: ['*.js'], languageOptions: { globals: { process: 'readonly' } } },
+  {
+    files: ['**/*.js', '**/*.mjs'],
+    languageOptions: { globals: { process: 'readonly', Buffer: 'readonly', console: 'readonly' } },
+    rules: { 'no-console': 'off' },
+  },
 )

@@ -299,7 +299,7 @@ describe('plain psql', () => {
       '-c',
       `printf '%s\\n' 'select id, email from customers where id = $1 \\bind 2 \\g' 'delete from customers where id = $1 \\bind 2 \\g' 'select 7;' | psql -h ${shop.databaseHost} -U agent -d postgres -At`,
     )
-    if (stderr.includes('invalid command')) return void expect(stderr).toContain('\\bind')
+    if (stderr.includes('invalid command')) return expect(stderr).toContain('\\bind')
     expect(stdout).toBe('2|[REDACTED:EmailAddress]\n7\n')
   })
 })

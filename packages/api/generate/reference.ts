@@ -28,7 +28,9 @@ function rowsOf(node: Node, path: string, required: boolean): string[] {
   const notes = [
     node.description ?? '',
     values === undefined ? '' : `One of ${values.map((value) => `\`${value}\``).join(', ')}.`,
-    node.default === undefined || typeof node.default === 'object' ? '' : `Default \`${String(node.default)}\`.`,
+    node.default === undefined || typeof node.default === 'object'
+      ? ''
+      : `Default \`${JSON.stringify(node.default)}\`.`,
   ]
   const text = notes
     .filter((note) => note !== '')

@@ -22,7 +22,7 @@ describe('parseConfig', () => {
           'CHAPERONE_COLLECTOR_URL, CHAPERONE_AUDIT_FILE: expected exactly one of them',
           'CHAPERONE_LOG_LEVEL: expected one of trace, debug, info, warn, error, fatal, silent',
         ]) as unknown,
-      }) as unknown as Error,
+      }),
     )
   })
 

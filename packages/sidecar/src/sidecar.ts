@@ -29,6 +29,7 @@ type Built = ReturnType<typeof createEngine> & { readonly policy: ReturnType<typ
 
 /** Builds everything, from the disk to the director, and lets the agent in last. */
 export async function startSidecar(config: Config, machine: Machine, channel: ParentChannel): Promise<Sidecar> {
+  // eslint-disable-next-line prefer-const -- the state that it is made from already nudges it
   let control: Control | undefined
   const state = await openState(config, machine, () => control?.nudge())
   const http = createDirectorHttp(state.trust.address, {

@@ -31,7 +31,7 @@ export function startProgram(
   options: { readonly logPath: string; readonly env?: Record<string, string> },
 ): ChildProgram {
   const log = openSync(options.logPath, 'a')
-  const [program = '', ...leading] = [...dyingWithParent(), command]
+  const [program, ...leading] = [...dyingWithParent(), command]
   const child = spawn(program, [...leading, ...args], { stdio: ['ignore', log, log], env: options.env ?? {} })
   closeSync(log)
   alive.add(child)

@@ -48,11 +48,7 @@ async function decide(
     const { client, namespace } = connect(context, options)
     const decision = { verdict, ...(options.reason === undefined ? {} : { reason: options.reason }) }
     try {
-      await client.patch(
-        approvalRequests,
-        { namespace, name },
-        { type: 'merge', body: { spec: { decision } } as never },
-      )
+      await client.patch(approvalRequests, { namespace, name }, { type: 'merge', body: { spec: { decision } } })
     } catch (error) {
       if (isKubeError(error, 'ERR_KUBE_NOT_FOUND'))
         throw new CommandError(`no approval request "${name}" in namespace "${namespace}"`)

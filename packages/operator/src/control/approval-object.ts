@@ -9,15 +9,16 @@ const digestPattern = /^[0-9a-f]{64}$/
 
 /** Checks what a sidecar asks for, field by field: it is ours, but its pod is not. */
 export function parseAsk(body: unknown): ApprovalAsk {
-  const ask = body as ApprovalAsk & { readonly action: ApprovalAsk['action'] | undefined }
   const text = (field: string, value: unknown, max: number) => {
     if (typeof value !== 'string' || value.length > max)
       throw new AskError('ERR_ASK_INVALID', `${field}: expected a string of at most ${max} characters`)
   }
-  if (typeof body !== 'object' || body === null) throw new AskError('ERR_ASK_INVALID', 'body: expected a JSON object')
+  const ask = body as ApprovalAsk
+  if (!isObject(body) || !isObject(ask.action))
+    throw new AskError('ERR_ASK_INVALID', 'body: expected a JSON object with an action')
   text('rule', ask.rule, 512)
   if (ask.reason !== undefined) text('reason', ask.reason, 256)
-  text('action.summary', ask.action?.summary, 1024)
+  text('action.summary', ask.action.summary, 1024)
   if (ask.action.detail !== undefined) text('action.detail', ask.action.detail, 16_384)
   if (!['HTTP', 'Postgres'].includes(ask.action.protocol))
     throw new AskError('ERR_ASK_INVALID', 'action.protocol: expected HTTP or Postgres')
@@ -28,6 +29,8 @@ export function parseAsk(body: unknown): ApprovalAsk {
     throw new AskError('ERR_ASK_INVALID', `expiresInMs: expected a number in (0, ${maxExpiryMs}]`)
   return ask
 }
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null
 
 /**
  * The object that a person decides. Its name follows from the digest, so that the same act asked twice, also by way of

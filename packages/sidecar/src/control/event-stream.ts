@@ -56,6 +56,7 @@ export function createEventStream(ports: EventStreamPorts): EventStream {
         why = errorText(error)
       }
       attempt.abort()
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while we wait
       if (stopped.signal.aborted) return
       if (isConnected) retryMs = firstRetryMs
       isConnected = false

@@ -38,6 +38,7 @@ export function createHeartbeatLoop(ports: {
       await clock.sleep(intervalMs, AbortSignal.any([nudged.signal, stopped.signal])).catch(() => undefined)
       if (nudged.signal.aborted) await clock.sleep(gatherMs, stopped.signal).catch(() => undefined)
       nudged = new AbortController()
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while we wait
       if (!stopped.signal.aborted) await report(stopped.signal)
     }
   }

@@ -39,7 +39,8 @@ export function readPrefix<T>(socket: Socket, { maxBytes, timeoutMs, decide }: P
         if (value !== undefined) finish(() => resolve({ kind: 'decided', value, bytes }))
         else if (bytes.length >= maxBytes) finish(() => resolve({ kind: 'overlong', bytes }))
       } catch (error) {
-        finish(() => reject(error as Error))
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason of an abort is passed on as it is
+        finish(() => reject(error))
       }
     }
     const timeout = setTimeout(() => finish(() => resolve({ kind: 'silent' })), timeoutMs)

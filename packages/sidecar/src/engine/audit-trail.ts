@@ -114,6 +114,7 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Audi
 async function signRegularly(trail: AuditTrail, { clock, log }: AuditTrailOptions, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(checkpointIntervalMs, signal).catch(() => undefined)
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while we wait
     if (signal.aborted) return
     await trail.checkpoint().catch((error: unknown) => log.warn({ error: errorText(error) }, 'checkpoint not written'))
   }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
 import type { Action, Clock, DenialReason, PodRef, Random, RuleRef, Target } from '@chaperone/core'
 import type { Mask } from '@chaperone/mask'
@@ -107,7 +108,7 @@ export interface UpstreamDialer {
   secure(
     socket: Duplex,
     options: { readonly servername: string; readonly alpnProtocols?: readonly string[]; readonly signal: AbortSignal },
-  ): Promise<import('node:tls').TLSSocket>
+  ): Promise<TLSSocket>
 }
 
 /** Values of Secrets that only the sidecar can read. */

@@ -48,7 +48,7 @@ export function inheritListeners(
       if (role === 'dnsUdp' && handle instanceof UdpSocket) taken.dnsUdp.push(handle)
       else if (role !== 'dnsUdp' && handle instanceof Server) taken[role].push(asOurs(handle))
       else return fail(`the listener for ${role} is of the wrong kind`)
-      onListener(role, handle as Server | UdpSocket)
+      onListener(role, handle)
     }
     channel.on('message', onMessage)
     if (channel.send?.({ type: 'send-listeners' }) === undefined) fail('there is no IPC channel')

@@ -18,6 +18,7 @@ const originalDestinationOption = 80
 const addressAt = { IPv4: { from: 4, to: 8 }, IPv6: { from: 8, to: 24 } } as const
 const socketAddressBytes = 28
 
+// eslint-disable-next-line max-params -- the signature is of C
 type GetSockOpt = (fd: number, level: number, option: number, value: Buffer, length: [number]) => number
 
 /**

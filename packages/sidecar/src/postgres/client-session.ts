@@ -189,6 +189,7 @@ export function createClientSession(ports: ClientSessionPorts): { run(): Promise
       case 'H':
         if (skipping) return undefined
         await endBatch()
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while we wait
         return skipping ? undefined : write(session.stream, frame.bytes)
       case 'S':
         return sync(frame)

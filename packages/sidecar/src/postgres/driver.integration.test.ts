@@ -163,7 +163,7 @@ function createTestEngine(): Engine {
         }),
       secure: (socket, { servername }) =>
         new Promise((resolve, reject) => {
-          const secure = connectTls({ socket: socket as Socket, servername, ca: authority.certificate })
+          const secure = connectTls({ socket: socket, servername, ca: authority.certificate })
           const write = secure.write.bind(secure)
           Object.assign(secure, {
             write(chunk: Buffer) {

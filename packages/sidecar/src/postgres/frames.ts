@@ -10,15 +10,15 @@ export interface FrameReader {
 export function createFrameReader(stream: Duplex, first: Buffer = Buffer.alloc(0)): FrameReader {
   const decoder = postgres.createFrameDecoder()
   const ready: postgres.Frame[] = decoder.push(first)
-  const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>
+  const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>
   return {
     async next() {
       for (;;) {
         const frame = ready.shift()
         if (frame !== undefined) return frame
-        const { value, done } = await chunks.next()
-        if (done === true) return undefined
-        ready.push(...decoder.push(value))
+        const chunk = await chunks.next()
+        if (chunk.done === true) return undefined
+        ready.push(...decoder.push(chunk.value))
       }
     },
   }

@@ -63,6 +63,7 @@ export function maskRow(
     if (column.typeOid === jsonb) return jsonValue(masked, kind, prefix)
     return textTypes.has(column.typeOid) ? Buffer.from(masked) : undefined
   })
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the callback above changes it
   return changed ? postgres.encodeDataRow(values) : frame.bytes
 }
 

@@ -41,7 +41,7 @@ export function createServerPump({ engine, client, session, catalog, connectionI
   const described = new Map<string, readonly postgres.Column[]>()
   const waiters = new Set<() => void>()
   let transaction: postgres.TransactionState = 'I'
-  let injected: Buffer[] = []
+  const injected: Buffer[] = []
   let current: Described | undefined
   let tally: Tally = createTally()
   let rows = 0

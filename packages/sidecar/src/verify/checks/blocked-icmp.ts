@@ -16,6 +16,7 @@ export const blockedIcmp: Check = {
     const socket = libc.func('int socket(int domain, int type, int protocol)') as (...args: number[]) => number
     const sendto = libc.func(
       'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint32_t size)',
+      // eslint-disable-next-line max-params -- the signature is of C
     ) as (fd: number, data: Buffer, length: number, flags: number, address: Buffer, size: number) => number
     const close = libc.func('int close(int fd)') as (fd: number) => number
     const fd = socket(family, datagram, icmp)
