@@ -10,8 +10,8 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
-demo: ## see it work: an agent, its sidecar and a held action on a cluster of your own
-	@$(run) tools/demo.sh
+demo: ## the main job in this terminal: allowed, masked, denied, approved, and the verified timeline
+	@tools/demo.sh
 
 .PHONY: test
 test: ## everything a change must pass, from lint to journeys on a real cluster
@@ -35,12 +35,11 @@ integration: ## tests with real servers on this machine; only="pattern" runs som
 
 .PHONY: e2e
 e2e: e2e-up ## journeys on the cluster, which stays up; only="pattern" runs some
-	@$(run) eval "$$(e2e/cluster/cluster.sh env)"; $(jest) e2e
+	@$(run) eval "$$(e2e/cluster/cluster.sh env)"; $(jest) e2e --runInBand
 
 .PHONY: e2e-up
-e2e-up: ## start the e2e cluster, load the images of this checkout
-	@$(run) e2e/cluster/cluster.sh up; $(MAKE) --no-print-directory images-e2e; \
-	  e2e/cluster/cluster.sh load $$(images/build.sh --list | sed "s|.*|$$CHAPERONE_CACHE/images/&.tar|")
+e2e-up: ## a cluster with Chaperone installed, to play with; says what to type next
+	@tools/e2e-up.sh
 
 .PHONY: e2e-down
 e2e-down: ## end the e2e cluster

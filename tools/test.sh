@@ -34,7 +34,7 @@ step() {
 # jest PROJECT
 jest() {
   jest_runs+=("$results/$1.json")
-  node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js --selectProjects "$1" --ci $([ "$1" = e2e ] || echo --randomize) \
+  node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js --selectProjects "$1" --ci $([ "$1" = e2e ] && echo --runInBand || echo --randomize) \
     --json --outputFile="$results/$1.json" >/dev/null
 }
 
