@@ -1,6 +1,7 @@
 import type { MaskingProfile } from '@chaperone/api'
 import { detectors } from './detectors/index.ts'
 import type { Detector, Span } from './detectors/detector.ts'
+import { isNamedSecret } from './detectors/secret.ts'
 import { compileFieldRules, type FieldRules } from './body/field-rules.ts'
 import { compileReplacement, type Replacement } from './strategies/replacement.ts'
 
@@ -22,6 +23,8 @@ export interface ColumnRule {
 export interface Mask {
   /** Masks what the detectors find; counts go to `tally`. */
   text(value: string, tally: Tally): string
+  /** As `text`, for the value of a member called `name`: a name can make a secret of what stands alone as nothing. */
+  named(name: string | undefined, value: string, tally: Tally): string
   readonly fields: FieldRules | undefined
   /** What stands for the value of a masked field. */
   field(value: string, tally: Tally): string
@@ -60,6 +63,10 @@ export function compileMask(profiles: readonly MaskingProfile[], key: Uint8Array
       return detector === undefined ? [] : [{ detector, replacement }]
     })
   })
+  const anchors = new RegExp(finders.map(({ detector }) => `(?:${detector.anchor})`).join('|') || '(?!)')
+  const text = (value: string, tally: Tally): string =>
+    anchors.test(value) ? replaceFound(value, finders, tally) : value
+  const secret = finders.find(({ detector }) => detector.name === 'Secret')
   const fieldProfile = profiles.find((profile) => profile.fields.length > 0)
   const columnProfile = profiles.find((profile) => profile.columns.length > 0)
   const replaceWhole = (profile: MaskingProfile | undefined, name: string) => {
@@ -70,7 +77,12 @@ export function compileMask(profiles: readonly MaskingProfile[], key: Uint8Array
     }
   }
   return {
-    text: (value, tally) => replaceFound(value, finders, tally),
+    text,
+    named(name, value, tally) {
+      if (secret === undefined || name === undefined || !isNamedSecret(name, value)) return text(value, tally)
+      tally.add(secret.detector.name)
+      return secret.replacement(value, secret.detector)
+    },
     fields: compileFieldRules(profiles.flatMap((profile) => profile.fields)),
     field: replaceWhole(fieldProfile, 'Field'),
     columns: profiles.flatMap((profile) => profile.columns.map(parseColumn)),

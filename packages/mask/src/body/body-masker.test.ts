@@ -36,6 +36,13 @@ describe('JSON', () => {
     expect(json('{"card":4111111111111111}')).toBe('{"card":"[REDACTED:CreditCard]"}')
   })
 
+  test('a member whose name promises a secret is masked when its value looks like one', () => {
+    const detect: MaskingProfile['detect'] = ['Secret']
+    expect(json('{"password":"Tr0ub4dor-x7Q","note":"Tr0ub4dor-x7Q","token":"required"}', { detect })).toBe(
+      '{"password":"[REDACTED:Secret]","note":"Tr0ub4dor-x7Q","token":"required"}',
+    )
+  })
+
   test('a name can be masked too', () => {
     expect(json('{"ada@example.com":1}')).toBe('{"[REDACTED:EmailAddress]":1}')
   })

@@ -27,7 +27,7 @@ export function maskForm(form: string, mask: Mask, tally: Tally): string {
       if (equals === -1) return maskPart(pair, mask, tally)
       const name = decode(pair.slice(0, equals))
       const value = decode(pair.slice(equals + 1))
-      const masked = mask.fields?.matches([name]) === true ? mask.field(value, tally) : mask.text(value, tally)
+      const masked = mask.fields?.matches([name]) === true ? mask.field(value, tally) : mask.named(name, value, tally)
       return masked === value ? pair : `${pair.slice(0, equals)}=${encodeURIComponent(masked)}`
     })
     .join('&')

@@ -40,7 +40,7 @@ export function createJsonMasker(mask: Mask, tally: Tally): TextMasker {
       const masked = mask.text(value, tally)
       return masked === value ? literal : JSON.stringify(masked)
     }
-    const masked = isMasked() ? mask.field(value, tally) : mask.text(value, tally)
+    const masked = isMasked() ? mask.field(value, tally) : mask.named(levels.at(-1)?.name, value, tally)
     return masked === value ? literal : JSON.stringify(masked)
   }
 
@@ -62,7 +62,7 @@ export function createJsonMasker(mask: Mask, tally: Tally): TextMasker {
         const end = stringEnd(pending, at)
         if (end === -1) break
         let after = end
-        while (after < pending.length && /\s/.test(pending.charAt(after))) after++
+        while (after < pending.length && isSpace(pending.charCodeAt(after))) after++
         // Whether it is a name or a value shows in what follows.
         if (after === pending.length && !final) break
         const level = levels.at(-1)
@@ -71,9 +71,9 @@ export function createJsonMasker(mask: Mask, tally: Tally): TextMasker {
           level !== undefined && !level.array && pending.charAt(after) === ':' && level.name === undefined,
         )
         at = end
-      } else if (/[-\w+.]/.test(character)) {
+      } else if (isBare(pending.charCodeAt(at))) {
         let end = at + 1
-        while (end < pending.length && /[-\w+.]/.test(pending.charAt(end))) end++
+        while (end < pending.length && isBare(pending.charCodeAt(end))) end++
         if (end === pending.length && !final) break
         out += bare(pending.slice(at, end))
         at = end
@@ -81,7 +81,7 @@ export function createJsonMasker(mask: Mask, tally: Tally): TextMasker {
         if (character === '{' || character === '[') openLevel(character === '[')
         else if (character === '}' || character === ']') levels.pop()
         else if (character === ',') resetName(levels)
-        else if (character !== ':' && !/\s/.test(character))
+        else if (character !== ':' && !isSpace(pending.charCodeAt(at)))
           throw new MaskError('ERR_MASK_CONTENT', 'json: unexpected character')
         out += character
         at++
@@ -105,6 +105,24 @@ export function createJsonMasker(mask: Mask, tally: Tally): TextMasker {
       return out
     },
   }
+}
+
+/** Space, tab, line feed, carriage return (RFC 8259 §2). */
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09
+}
+
+/** Letters, digits, `_`, and `+ - .`: what numbers and literals are made of, and what could be taken for them. */
+function isBare(code: number): boolean {
+  return (
+    (code >= 0x30 && code <= 0x39) ||
+    (code >= 0x61 && code <= 0x7a) ||
+    (code >= 0x41 && code <= 0x5a) ||
+    code === 0x5f ||
+    code === 0x2b ||
+    code === 0x2d ||
+    code === 0x2e
+  )
 }
 
 function resetName(levels: Level[]): void {

@@ -7,6 +7,7 @@ const pattern = /(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d])/g
 export const creditCard: Detector = {
   name: 'CreditCard',
   label: 'card',
+  anchor: String.raw`\d(?:[ -]?\d){12}`,
   find: (text) =>
     findPattern(text, pattern, (match) => {
       const digits = match.replaceAll(/\D/g, '')

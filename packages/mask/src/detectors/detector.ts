@@ -10,6 +10,11 @@ export interface Detector {
   readonly name: DetectorName
   /** Stands in tokens: `tok_email_…`. */
   readonly label: string
+  /**
+   * Source of a regular expression without which `find` finds nothing. All anchors are tried at once, so that most texts are
+   * done with after one pass.
+   */
+  readonly anchor: string
   /** Every place, in order; linear in the text. */
   find(text: string): Span[]
 }

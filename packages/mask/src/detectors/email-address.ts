@@ -10,6 +10,7 @@ const maxDomain = 255
 export const emailAddress: Detector = {
   name: 'EmailAddress',
   label: 'email',
+  anchor: '@',
   find(text) {
     const spans: Span[] = []
     let free = 0

@@ -88,6 +88,7 @@ const pattern = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9
 export const iban: Detector = {
   name: 'Iban',
   label: 'iban',
+  anchor: String.raw`[A-Z]{2}\d{2} ?[A-Z0-9]`,
   find: (text) =>
     findPattern(text, pattern, (match) => {
       const compact = match.replaceAll(' ', '')

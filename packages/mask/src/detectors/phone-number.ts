@@ -10,6 +10,7 @@ const minDigits = 8
 export const phoneNumber: Detector = {
   name: 'PhoneNumber',
   label: 'phone',
+  anchor: String.raw`\+\d|\d{3}\)?[ .-]`,
   find: (text) =>
     [...text.matchAll(pattern)].flatMap((match) => {
       const number = withoutExcess(match[0])

@@ -44,6 +44,7 @@ const table: readonly {
 export const prefixedKeys: readonly Detector[] = table.map(({ name, label, prefixes, body, min }) => ({
   name,
   label,
+  anchor: prefixes.join('|'),
   find: (text) => prefixes.flatMap((prefix) => findPrefixed(text, prefix, body, min)),
 }))
 
@@ -51,6 +52,7 @@ export const prefixedKeys: readonly Detector[] = table.map(({ name, label, prefi
 export const awsAccessKey: Detector = {
   name: 'AwsAccessKey',
   label: 'aws',
+  anchor: 'AKIA|ASIA|[A-Za-z0-9/+]{40}',
   find(text) {
     const ids = ['AKIA', 'ASIA']
       .flatMap((prefix) => findPrefixed(text, prefix, /[A-Z0-9]/, 16))
@@ -71,6 +73,7 @@ export const awsAccessKey: Detector = {
 export const jsonWebToken: Detector = {
   name: 'JsonWebToken',
   label: 'jwt',
+  anchor: 'eyJ',
   find: (text) =>
     text.includes('eyJ')
       ? findPattern(

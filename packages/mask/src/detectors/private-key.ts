@@ -6,6 +6,7 @@ const begin = /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----/g
 export const privateKey: Detector = {
   name: 'PrivateKey',
   label: 'key',
+  anchor: '-----BEGIN ',
   find(text) {
     if (!text.includes('-----BEGIN ')) return []
     const spans: Span[] = []

@@ -4,10 +4,26 @@ import type { Detector, Span } from './detector.ts'
 const pattern =
   /(?:passw(?:or)?d|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|credential)s?["']?\s{0,4}[:=]\s{0,4}["']?(?:bearer |basic )?([^\s"',;&<>{}[\]]{8,512})/gi
 
+/** Member names of JSON that promise a secret. */
+const secretName = /passw(?:or)?d|pwd|secret|token|api[_-]?key|access[_-]?key|authorization|credential/i
+
+/** Whether `value` is a secret because its member is called `name`; in JSON the two are apart. */
+export function isNamedSecret(name: string, value: string): boolean {
+  return (
+    value.length >= 8 &&
+    value.length <= 512 &&
+    !/\s/.test(value) &&
+    secretName.test(name) &&
+    !value.startsWith('[REDACTED:') &&
+    isRandomLooking(value)
+  )
+}
+
 /** High-entropy values beside such a name; words and our own replacements are left alone. */
 export const secret: Detector = {
   name: 'Secret',
   label: 'secret',
+  anchor: '[:=]',
   find(text) {
     const spans: Span[] = []
     for (const match of text.matchAll(pattern)) {
@@ -37,6 +53,7 @@ function isRandomLooking(value: string): boolean {
 export const connectionString: Detector = {
   name: 'ConnectionString',
   label: 'url',
+  anchor: '://',
   find(text) {
     const spans: Span[] = []
     for (let at = text.indexOf('://'); at !== -1; at = text.indexOf('://', at + 3)) {

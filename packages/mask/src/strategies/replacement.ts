@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import type { MaskingProfile } from '@chaperone/api'
 
 /** What stands in place of `value`, which `name` (a detector, or `Field`) found. */
@@ -10,7 +10,8 @@ const tokenCharacters = 12
 
 /** `key` belongs to one session and never leaves the sidecar's memory: the same value has the same token there, and nowhere else. */
 export function compileReplacement(replace: MaskingProfile['replace'], key: Uint8Array): Replacement {
-  const keyed = (value: string) => createHmac('sha256', key).update(value).digest()
+  const secret = createSecretKey(key)
+  const keyed = (value: string) => createHmac('sha256', secret).update(value).digest()
   switch (replace.strategy) {
     case 'Redact':
       return (_value, { name }) => `[REDACTED:${name}]`
