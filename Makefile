@@ -53,10 +53,6 @@ images: build ## build the two images into the cache, as docker-archives
 images-e2e: build
 	@$(run) images/build.sh $$(images/build.sh --list)
 
-.PHONY: bench
-bench: ## ratios to peers
-	@$(run) pnpm --filter @chaperone/bench start
-
 .PHONY: generate
 generate: ## write what is made from the schemas: CRDs
 	@$(run) pnpm --silent generate

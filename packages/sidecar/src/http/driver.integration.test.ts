@@ -14,7 +14,9 @@ import { compilePolicy, resolvePolicy, type CompiledPolicy } from '@chaperone/po
 import { createTestAuthority, type TestAuthority } from '@chaperone/testkit'
 import { pino } from 'pino'
 import type { AuthorizeRequest, Engine, Refusal } from '../engine/engine.ts'
+import { AuditUnavailableError } from '../engine/recorder.ts'
 import { createHttpDriver } from './driver.ts'
+import { clientTimeouts, maxJudgedBodyBytes, type ClientTimeouts } from './limits.ts'
 
 const run = promisify(execFile)
 const host = 'api.example.test'
@@ -80,6 +82,10 @@ async function start(
     authority?: TestAuthority
     secureUpstream?: boolean
     outcome?: (request: AuthorizeRequest) => Refusal | undefined
+    /** Nothing can be recorded. */
+    auditFails?: boolean
+    aliases?: readonly string[]
+    timeouts?: Partial<ClientTimeouts>
   } = {},
 ): Promise<Bench> {
   let policy = policyOf(rules)
@@ -103,6 +109,8 @@ async function start(
     },
     recorder: {
       append(kind, attributes, appendOptions) {
+        if (options.auditFails === true)
+          return Promise.reject(new AuditUnavailableError('ERR_AUDIT_UNAVAILABLE', 'the audit log is full'))
         records.push({ kind, attributes, ...(appendOptions?.body === undefined ? {} : { body: appendOptions.body }) })
         return Promise.resolve(records.length)
       },
@@ -139,12 +147,16 @@ async function start(
       return Promise.resolve({ kind: 'pass', effects: verdict.effects, rule: verdict.rule, requestSeq: 1 })
     },
   }
-  const driver = createHttpDriver(engine, {
-    async contextFor(name) {
-      const { key, certificate } = await options.authority!.issue(name)
-      return createSecureContext({ key, cert: certificate })
+  const driver = createHttpDriver(
+    engine,
+    {
+      async contextFor(name) {
+        const { key, certificate } = await options.authority!.issue(name)
+        return createSecureContext({ key, cert: certificate })
+      },
     },
-  })
+    { ...clientTimeouts, ...options.timeouts },
+  )
   closers.push(() => driver.close(0))
   const port = await listen(
     createTcp({ allowHalfOpen: true }, (socket) => {
@@ -159,6 +171,7 @@ async function start(
             socket,
             target: { host, port: 443 },
             nameFrom: 'address',
+            aliases: options.aliases ?? [],
             http2: bytes.toString('latin1').startsWith('PRI '),
           },
           tls ? { serverName: host, alpnProtocols: [] } : undefined,
@@ -193,14 +206,14 @@ const curl = async (port: number, ...args: string[]) => {
 }
 
 /** Bytes in, all bytes out until the server closes or nothing more is expected. */
-function raw(port: number, request: string): Promise<string> {
+function raw(port: number, request: string, until: 'head' | 'close' = 'head'): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
     let received = ''
     socket.setTimeout(3000, () => socket.destroy())
     socket.on('data', (chunk) => {
       received += chunk.toString('latin1')
-      if (received.includes('\r\n\r\n')) socket.end()
+      if (until === 'head' && received.includes('\r\n\r\n')) socket.end()
     })
     socket.on('close', () => resolve(received))
     socket.on('error', (error) => (received === '' ? reject(error) : resolve(received)))
@@ -438,6 +451,19 @@ describe('masking', () => {
     expect(answer).not.toContain('ada@')
   })
 
+  test('covers trailers', async () => {
+    const origin = await upstream((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json', trailer: 'x-contact' })
+      response.write('{}')
+      response.addTrailers({ 'x-contact': 'ada@example.com' })
+      response.end()
+    })
+    const { port } = await start(origin.port, masked)
+    const answer = await raw(port, `GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`, 'close')
+    expect(answer).toContain('x-contact: [REDACTED:EmailAddress]')
+    expect(answer).not.toContain('ada@')
+  })
+
   test('JSON that breaks in the middle never completes', async () => {
     const origin = await upstream((_request, response) => {
       response.setHeader('content-type', 'application/json')
@@ -468,6 +494,108 @@ describe('names', () => {
     const { port } = await start(origin.port, allow())
     expect(await raw(port, request)).toMatch(/^HTTP\/1\.1 4\d\d /)
     expect(origin.bytes()).toBe(0)
+  })
+})
+
+describe('what was judged is what goes', () => {
+  test('a field that Connection names is neither judged nor forwarded', async () => {
+    const origin = await upstream((request, response) => response.end(`type=${request.headers['content-type']}`))
+    const bench = await start(origin.port, allow())
+    const answer = await curl(bench.port, '-H', 'Connection: content-type', '-H', 'Content-Type: application/json')
+    expect(answer).toContain('type=undefined')
+    expect(bench.asked[0]?.action).toMatchObject({ http: { headers: {} } })
+    expect(JSON.stringify(bench.asked[0]?.action)).not.toContain('content-type')
+  })
+
+  test.each([
+    ['another method than GET', 'POST', ''],
+    ['a body', 'GET', 'Content-Length: 3\r\n'],
+  ])('a WebSocket handshake with %s is refused and nothing reaches the upstream', async (_name, method, framing) => {
+    const origin = await upstream((_request, response) => response.end())
+    const { port } = await start(origin.port, allow())
+    const request = `${method} / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${framing}\r\n`
+    expect(await raw(port, request)).toMatch(/^HTTP\/1\.1 400 /)
+    expect(origin.bytes()).toBe(0)
+  })
+
+  test('another name for the target is the target', async () => {
+    const origin = await upstream((request, response) => response.end(`host=${request.headers.host}`))
+    const { port } = await start(origin.port, allow(), { aliases: [`${host}.cluster.local`] })
+    const request = `GET / HTTP/1.1\r\nHost: ${host}.cluster.local\r\nConnection: close\r\n\r\n`
+    expect(await raw(port, request, 'close')).toMatch(/^HTTP\/1\.1 200 [^]*host=api\.example\.test:443/)
+  })
+
+  test('header values outside ASCII arrive byte for byte', async () => {
+    const origin = await listen(
+      createTcp((socket) =>
+        socket.once('data', () =>
+          socket.end('HTTP/1.1 200 OK\r\nX-Name: \u017c\u00f3\u0142\u0107 \u20ac\r\nContent-Length: 0\r\n\r\n'),
+        ),
+      ),
+    )
+    const { port } = await start(origin, allow())
+    const answer = await raw(port, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    expect(Buffer.from(answer, 'latin1').toString('utf8')).toContain('x-name: \u017c\u00f3\u0142\u0107 \u20ac')
+  })
+})
+
+describe('the record', () => {
+  test('tells of a body that was too large to judge', async () => {
+    const bench = await start(1, [{ name: 'ask', to: { hosts: [host] }, action: 'Approve' }])
+    const body = 'x'.repeat(maxJudgedBodyBytes + 1)
+    await raw(bench.port, `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    expect(bench.records).toContainEqual(
+      expect.objectContaining({
+        kind: 'connection.blocked',
+        attributes: expect.objectContaining({ 'chaperone.reason': 'BodyTooLarge' }) as object,
+      }),
+    )
+  })
+
+  test('tells of an answer that was withheld', async () => {
+    const origin = await upstream((_request, response) => {
+      response.setHeader('content-type', 'application/octet-stream')
+      response.end('ada@example.com')
+    })
+    const bench = await start(origin.port, allow({ mask: ['pii'] }))
+    await curl(bench.port)
+    expect(bench.records.find(({ kind }) => kind === 'response')?.attributes).toMatchObject({
+      'chaperone.request.seq': 1,
+      'chaperone.reason': 'MaskingFailed',
+      'http.response.status_code': 502,
+    })
+  })
+
+  test('failing is named as the reason of a refusal', async () => {
+    const bench = await start(1, allow(), { auditFails: true })
+    expect(await raw(bench.port, `TRACE / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).toMatch(/^HTTP\/1\.1 503 /)
+  })
+})
+
+describe('a slow client', () => {
+  test('that never finishes its head is told so and closed', async () => {
+    const bench = await start(1, allow(), { timeouts: { headMs: 50, checkMs: 10 } })
+    expect(await raw(bench.port, `GET / HTTP/1.1\r\nHost: ${host}\r\n`, 'close')).toMatch(/^HTTP\/1\.1 408 /)
+  })
+
+  test('that never finishes its TLS handshake is closed', async () => {
+    const bench = await start(1, allow(), {
+      authority: await createTestAuthority(),
+      timeouts: { handshakeMs: 50 },
+    })
+    const socket = connect(bench.port, '127.0.0.1')
+    closers.push(() => socket.destroy())
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    socket.on('error', () => undefined).resume()
+    // The beginning of a handshake record whose rest never comes.
+    socket.write(Buffer.from([0x16, 0x03, 0x01, 0x01, 0x00, 0x01]))
+    await closed
+  })
+
+  test('with a head that is too large is told so', async () => {
+    const bench = await start(1, allow())
+    const request = `GET / HTTP/1.1\r\nHost: ${host}\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`
+    expect(await raw(bench.port, request)).toMatch(/^HTTP\/1\.1 431 /)
   })
 })
 

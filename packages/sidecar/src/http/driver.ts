@@ -12,13 +12,17 @@ import type { Driver, SniffedHello } from '../drivers.ts'
 import type { ClientConnection, Engine } from '../engine/engine.ts'
 import type { TlsTerminator } from '../tls/tls-terminator.ts'
 import { serveExchange, type ExchangeContext, type OpenExchange } from './exchange.ts'
-import { headTimeoutMs, keepAliveTimeoutMs, maxHeadBytes, maxHeaders, maxStreams, requestTimeoutMs } from './limits.ts'
+import { clientTimeouts, maxHeadBytes, maxHeaders, maxStreams, type ClientTimeouts } from './limits.ts'
 import type { Answer, ServerRequest } from './message.ts'
 import { serveUpgrade } from './upgrade.ts'
 import { createUpstreamPools } from './upstream-pools.ts'
 
 /** HTTP/1.1 and HTTP/2, with or without TLS: Node's own strict parsers in front, undici behind. */
-export function createHttpDriver(engine: Engine, tls: TlsTerminator): Driver {
+export function createHttpDriver(
+  engine: Engine,
+  tls: TlsTerminator,
+  timeouts: ClientTimeouts = clientTimeouts,
+): Driver {
   const pools = createUpstreamPools(engine.upstream)
   const contexts = new WeakMap<object, ExchangeContext>()
   const sockets = new Set<Duplex>()
@@ -30,9 +34,10 @@ export function createHttpDriver(engine: Engine, tls: TlsTerminator): Driver {
   }
   const http1 = createHttp1({
     maxHeaderSize: maxHeadBytes,
-    headersTimeout: headTimeoutMs,
-    requestTimeout: requestTimeoutMs,
-    keepAliveTimeout: keepAliveTimeoutMs,
+    headersTimeout: timeouts.headMs,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.keepAliveMs,
+    connectionsCheckingInterval: timeouts.checkMs,
     requireHostHeader: true,
     insecureHTTPParser: false,
   })

@@ -1,12 +1,26 @@
 /** A head larger than this is answered with 431. Cookies and tokens fit. */
 export const maxHeadBytes = 32 * 1024
 export const maxHeaders = 200
-/** A client that has not sent its whole head by then is hostile or gone. */
-export const headTimeoutMs = 30_000
-/** Between two requests on one connection. */
-export const keepAliveTimeoutMs = 90_000
-/** Agents upload for long; a request that never ends is cut. */
-export const requestTimeoutMs = 30 * 60_000
+/** How long a client may take; all in milliseconds. */
+export interface ClientTimeouts {
+  readonly headMs: number
+  readonly requestMs: number
+  readonly keepAliveMs: number
+  readonly handshakeMs: number
+  readonly checkMs: number
+}
+export const clientTimeouts: ClientTimeouts = {
+  /** A client that has not sent its whole head by then is hostile or gone. */
+  headMs: 30_000,
+  /** Agents upload for long; a request that never ends is cut. */
+  requestMs: 30 * 60_000,
+  /** Between two requests on one connection. */
+  keepAliveMs: 90_000,
+  /** From the ClientHello to the end of the TLS handshake, the making of a certificate included. */
+  handshakeMs: 15_000,
+  /** How often the first two are looked at. */
+  checkMs: 5_000,
+}
 /** Bodies that a rule must see whole before it decides. */
 export const maxJudgedBodyBytes = 1024 * 1024
 /** Models think for minutes before the first byte, and between two. */
