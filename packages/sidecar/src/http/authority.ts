@@ -24,7 +24,7 @@ export function parseAuthority(text: string): Authority | undefined {
 
 /**
  * The target of a request: SNI, Host or :authority and the name behind the connection must all be the same host. Only a
- * connection to a bare address takes its name from SNI, or from Host where there is no TLS.
+ * connection to a bare address takes its name from SNI, or from Host where there is no TLS. An alias stands for the name.
  */
 export function requestTarget(
   connection: ClientConnection,
@@ -32,8 +32,9 @@ export function requestTarget(
   authority: Authority,
 ): Target | undefined {
   const named = connection.nameFrom === 'literal' ? (serverName ?? authority.host) : connection.target.host
-  if (serverName !== undefined && serverName !== named) return undefined
-  if (authority.host !== named) return undefined
+  const isNamed = (name: string): boolean => name === named || connection.aliases?.includes(name) === true
+  if (serverName !== undefined && !isNamed(serverName)) return undefined
+  if (!isNamed(authority.host)) return undefined
   if (authority.port !== undefined && authority.port !== connection.target.port) return undefined
   return { host: named, port: connection.target.port }
 }

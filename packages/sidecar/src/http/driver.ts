@@ -42,6 +42,8 @@ export function createHttpDriver(
     insecureHTTPParser: false,
   })
   http1.maxHeadersCount = maxHeaders
+  // Node starts to look at its time limits when a server listens, and this one is handed its connections.
+  http1.emit('listening')
   const onHttp1 = (request: IncomingMessage, answer: ServerResponse) =>
     exchange(contexts.get(request.socket), request, answer)
   http1.on('request', onHttp1)
@@ -105,12 +107,15 @@ export function createHttpDriver(
         tls: hello === undefined ? undefined : hello.serverName === undefined ? {} : { serverName: hello.serverName },
       }
       if (hello !== undefined)
-        void terminate(engine, tls, { connection, hello }, (socket, version) => take(socket, version, context))
+        void terminate({ engine, tls, timeouts }, { connection, hello }, (socket, version) =>
+          take(socket, version, context),
+        )
       else take(connection.socket, connection.http2 === true ? 'h2' : 'http/1.1', context)
     },
     async close(graceMs) {
       stopListening()
-      http1.closeIdleConnections()
+      // Also stops looking at time limits.
+      http1.close()
       const deadline = engine.clock.elapsedMs() + graceMs
       while (open.size > 0 && engine.clock.elapsedMs() < deadline) await engine.clock.sleep(50)
       for (const socket of sockets) socket.destroy()
@@ -121,11 +126,12 @@ export function createHttpDriver(
 
 /** Speaks TLS as the server the client named; ALPN chooses the version. */
 async function terminate(
-  engine: Engine,
-  tls: TlsTerminator,
+  { engine, tls, timeouts }: { engine: Engine; tls: TlsTerminator; timeouts: ClientTimeouts },
   { connection, hello }: { connection: ClientConnection; hello: SniffedHello },
   take: (socket: TLSSocket, version: 'h2' | 'http/1.1') => void,
 ): Promise<void> {
+  const expiry = setTimeout(() => connection.socket.destroy(), timeouts.handshakeMs)
+  connection.socket.once('close', () => clearTimeout(expiry))
   try {
     const secureContext = await tls.contextFor(hello.serverName ?? connection.target.host)
     const socket = new TLSSocket(connection.socket, {
@@ -134,16 +140,21 @@ async function terminate(
       ALPNProtocols: ['h2', 'http/1.1'],
     })
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      void engine.recorder.append('connection.blocked', {
-        'chaperone.connection.id': connection.id,
-        'server.address': connection.target.host,
-        'server.port': connection.target.port,
-        'chaperone.reason': 'ClientTlsFailed',
-        'error.type': error.code ?? 'tls',
-      })
+      engine.recorder
+        .append('connection.blocked', {
+          'chaperone.connection.id': connection.id,
+          'server.address': connection.target.host,
+          'server.port': connection.target.port,
+          'chaperone.reason': 'ClientTlsFailed',
+          'error.type': error.code ?? 'tls',
+        })
+        .catch((unrecorded: unknown) =>
+          engine.log.warn({ connection: connection.id, error: errorText(unrecorded) }, 'a refusal was not recorded'),
+        )
       connection.socket.destroy()
     })
     socket.once('secure', () => {
+      clearTimeout(expiry)
       socket.removeAllListeners('error')
       socket.on('error', () => socket.destroy())
       // Only a tls.Server clears this flag, and node:http2 waits for it.
@@ -156,14 +167,27 @@ async function terminate(
   }
 }
 
+/** Node's codes that have a status of their own (RFC 9110 §15.5.9, RFC 6585 §5). */
+const malformed: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+}
+
 async function refuseMalformed(
   engine: Engine,
   context: ExchangeContext | undefined,
   error: NodeJS.ErrnoException,
   socket: Duplex,
 ): Promise<void> {
-  if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+  const isFirst = socket.writable
+  // Nothing may be written into an answer that is on its way.
+  const isAnswering = context !== undefined && [...context.open].some((each) => each.connection === context.connection)
+  if (isFirst && !isAnswering)
+    socket.end(
+      `HTTP/1.1 ${malformed[error.code ?? ''] ?? '400 Bad Request'}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`,
+    )
   else socket.destroy()
+  if (!isFirst) return
   // A client that hangs up in the middle of nothing is not worth a record.
   if (context === undefined || error.code === 'ECONNRESET') return
   const { id, target } = context.connection

@@ -5,6 +5,8 @@ import { MaskError, type Mask } from '@chaperone/mask'
 import type { Effects } from '@chaperone/policy'
 import { CredentialError, UpstreamError } from '../errors.ts'
 import type { ClientConnection, Engine, Refusal } from '../engine/engine.ts'
+import { AuditUnavailableError } from '../engine/recorder.ts'
+import { httpRefusal } from '../rescue/http.ts'
 import { answerRefusal } from './answer.ts'
 import { credentialHeader, withCredential, type CredentialHeader } from './credential.ts'
 import { maxJudgedBodyBytes } from './limits.ts'
@@ -26,6 +28,7 @@ export interface ExchangeContext {
 }
 
 export interface OpenExchange {
+  readonly connection: ClientConnection
   readonly action: Action
   readonly cut: () => void
 }
@@ -48,10 +51,19 @@ export async function serveExchange(context: ExchangeContext, request: ServerReq
   try {
     const passed = await admit(context, request, answer, gone.signal)
     if ('kind' in passed) return answerRefusal(request, answer, passed)
-    const exchange: OpenExchange = { action: actionOf(passed.head, passed.body), cut: () => gone.abort() }
+    const exchange: OpenExchange = {
+      connection: context.connection,
+      action: actionOf(passed.head, passed.body),
+      cut: () => gone.abort(),
+    }
     context.open.add(exchange)
     try {
       await forward(context, passed, { request, answer, signal: gone.signal })
+    } catch (error) {
+      if (gone.signal.aborted || answer.headersSent) throw error
+      const refusal = refusalOf(context, error)
+      await recordUnanswered(context, passed, refusal)
+      answerRefusal(request, answer, refusal)
     } finally {
       context.open.delete(exchange)
     }
@@ -71,27 +83,17 @@ export async function admit(
   const { engine, connection, tls } = context
   const startedMs = engine.clock.elapsedMs()
   const head = parseRequestHead(request, connection, tls)
-  if ('kind' in head) {
-    await engine.recorder.append('connection.blocked', {
-      'chaperone.connection.id': connection.id,
-      'server.address': connection.target.host,
-      'server.port': connection.target.port,
-      'chaperone.decision': 'deny',
-      'chaperone.reason': head.reason,
-      'chaperone.message': head.message,
-    })
-    return head
-  }
+  if ('kind' in head) return recordBlocked(context, head)
   let body: Buffer | undefined
   if (engine.policy.current?.readsBody(head.target, head.http) === true) {
     if (request.headers.expect !== undefined) answer?.writeContinue()
     body = await readBody(request, maxJudgedBodyBytes)
     if (body === undefined)
-      return {
+      return recordBlocked(context, {
         kind: 'refuse',
         reason: 'BodyTooLarge',
         message: `a body that a rule reads has at most ${maxJudgedBodyBytes} bytes`,
-      }
+      })
   }
   const contentType = head.http.headers['content-type'] ?? 'application/octet-stream'
   const authorization = await engine.authorize(
@@ -113,6 +115,39 @@ export async function admit(
     })
   }
   return { head, body, effects, mask: engine.mask(effects.mask), credential, requestSeq, startedMs }
+}
+
+/** What is refused before there is an action to judge leaves a record all the same. */
+export async function recordBlocked(
+  { engine, connection }: Pick<ExchangeContext, 'engine' | 'connection'>,
+  refusal: Refusal,
+): Promise<Refusal> {
+  await engine.recorder.append('connection.blocked', {
+    'chaperone.connection.id': connection.id,
+    'server.address': connection.target.host,
+    'server.port': connection.target.port,
+    'chaperone.decision': 'deny',
+    'chaperone.reason': refusal.reason,
+    'chaperone.message': refusal.message,
+  })
+  return refusal
+}
+
+/** An action that passed and got no answer of the upstream: unreachable, at a forbidden address, or not to be masked. */
+async function recordUnanswered(
+  { engine }: ExchangeContext,
+  { effects, requestSeq, head, startedMs }: PassedExchange,
+  refusal: Refusal,
+): Promise<void> {
+  if (effects.auditLevel === 'None') return
+  await engine.recorder.append('response', {
+    'chaperone.request.seq': requestSeq,
+    'server.address': head.target.host,
+    'http.response.status_code': httpRefusal(refusal).status,
+    'chaperone.reason': refusal.reason,
+    'chaperone.message': refusal.message,
+    'chaperone.proxy.latency_ms': engine.clock.elapsedMs() - startedMs,
+  })
 }
 
 function actionOf({ target, http }: RequestHead, body: Buffer | undefined): Action {
@@ -197,7 +232,11 @@ function requestBody({ body, head }: PassedExchange, request: ServerRequest, ans
   return request.pipe(new PassThrough())
 }
 
-function refusalOf({ engine, connection }: ExchangeContext, error: unknown): Refusal {
+/** What went wrong, in the words of a refusal. */
+export function refusalOf(
+  { engine, connection }: Pick<ExchangeContext, 'engine' | 'connection'>,
+  error: unknown,
+): Refusal {
   const upstream =
     error instanceof UpstreamError
       ? error
@@ -205,6 +244,8 @@ function refusalOf({ engine, connection }: ExchangeContext, error: unknown): Ref
         ? error.cause
         : undefined
   if (upstream !== undefined) return { kind: 'refuse', reason: upstream.reason, message: upstream.message }
+  if (error instanceof AuditUnavailableError)
+    return { kind: 'refuse', reason: 'AuditUnavailable', message: 'nothing passes that cannot be recorded' }
   if (error instanceof MaskError) return { kind: 'refuse', reason: 'MaskingFailed', message: error.message }
   if (error instanceof CredentialError)
     return { kind: 'refuse', reason: 'CredentialUnavailable', message: error.message }

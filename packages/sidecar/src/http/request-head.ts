@@ -2,7 +2,7 @@ import type { HttpFacet, Target } from '@chaperone/core'
 import { normalisePath } from '@chaperone/policy'
 import type { ClientConnection, Refusal } from '../engine/engine.ts'
 import { parseAuthority, requestTarget } from './authority.ts'
-import { headerPairs, isHttp2, type ServerRequest } from './message.ts'
+import { endToEndHeaders, headerPairs, isHttp2, type ServerRequest } from './message.ts'
 
 /** A request head that means one thing only. */
 export interface RequestHead {
@@ -14,6 +14,7 @@ export interface RequestHead {
 /** Fields that change what a request means, and so what is judged and what an approval is bound to. */
 const meaningful = [
   'content-type',
+  'content-encoding',
   'x-http-method-override',
   'x-method-override',
   'x-http-method',
@@ -53,14 +54,22 @@ export function parseRequestHead(
   const path = normalisePath(raw.path)
   if (path === undefined)
     return unparseable('path: expected one without backslashes, empty segments or ambiguous escapes')
-  const facetHeaders = Object.fromEntries(
-    meaningful.flatMap((name) => (values(name).length === 0 ? [] : [[name, values(name).join(', ')]])),
-  )
   return {
     target,
     headers,
-    http: { method, scheme: tls === undefined ? 'http' : 'https', ...path, headers: facetHeaders },
+    http: { method, scheme: tls === undefined ? 'http' : 'https', ...path, headers: facetHeaders(headers) },
   }
+}
+
+/** Of what will be forwarded only: a field that Connection names never reaches the upstream, so it may not sway the verdict. */
+function facetHeaders(headers: readonly [string, string][]): Record<string, string> {
+  const forwarded = endToEndHeaders(headers)
+  return Object.fromEntries(
+    meaningful.flatMap((name) => {
+      const values = forwarded.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value)
+      return values.length === 0 ? [] : [[name, values.join(', ')]]
+    }),
+  )
 }
 
 /** Path and query, and the authority of an absolute-form target, which only an explicit proxy is sent (RFC 9112 §3.2.2). */

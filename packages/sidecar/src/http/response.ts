@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { Transform, type Duplex, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { parseByteQuantity } from '@chaperone/api'
-import type { Finding, Mask } from '@chaperone/mask'
+import { createTally, type Finding, type Mask } from '@chaperone/mask'
 import type { Engine } from '../engine/engine.ts'
 import { writeHead } from './answer.ts'
 import { decompressors } from './decompress.ts'
@@ -15,7 +15,8 @@ export interface UpstreamResponse {
   readonly statusCode: number
   readonly headers: readonly (string | Buffer)[]
   readonly body: Readable
-  readonly trailers: Readonly<Record<string, string>>
+  /** A field that is repeated has several values. */
+  readonly trailers: Readonly<Record<string, string | string[]>>
 }
 
 interface Relay {
@@ -34,14 +35,14 @@ export async function relayResponse(
 ): Promise<void> {
   const received = endToEndHeaders(headerPairs(response.headers.map(String)))
   const hasBody = relay.method !== 'HEAD' && response.statusCode !== 204 && response.statusCode !== 304
-  const { headers, transforms, findings } = plan(relay, received, hasBody)
+  const { headers, transforms, maskTrailer, findings } = plan(relay, received, hasBody)
   const evidence = createEvidence(relay)
   writeHead(answer, response.statusCode, headers)
   answer.flushHeaders()
   let failure: unknown
   try {
     await pipeline([response.body, ...transforms, evidence.stream, answer as unknown as Duplex], { signal, end: false })
-    finish(response, answer)
+    finish(response, answer, maskTrailer)
   } catch (error) {
     failure = error
     answer.destroy()
@@ -49,24 +50,35 @@ export async function relayResponse(
   await record(relay, response.statusCode, evidence, { findings: findings(), failed: failure !== undefined })
 }
 
-function finish(response: UpstreamResponse, answer: Answer): void {
+function finish(response: UpstreamResponse, answer: Answer, mask: Plan['maskTrailer']): void {
   const trailers = Object.entries(response.trailers)
-  if (trailers.length > 0) answer.addTrailers(Object.fromEntries(trailers))
+  if (trailers.length > 0)
+    answer.addTrailers(
+      Object.fromEntries(trailers.map(([name, value]) => [name, Array.isArray(value) ? value.map(mask) : mask(value)])),
+    )
   answer.end()
 }
 
 interface Plan {
   readonly headers: readonly [string, string][]
   readonly transforms: readonly Duplex[]
+  /** Trailers carry text as header fields do. */
+  readonly maskTrailer: (value: string) => string
   readonly findings: () => readonly Finding[]
 }
 
 function plan({ mask }: Relay, received: [string, string][], hasBody: boolean): Plan {
-  if (mask === undefined) return { headers: received, transforms: [], findings: () => [] }
+  if (mask === undefined)
+    return { headers: received, transforms: [], maskTrailer: (value) => value, findings: () => [] }
+  const tally = createTally()
+  const maskTrailer = (value: string): string => mask.text(value, tally)
   const length = received.find(([name]) => name.toLowerCase() === 'content-length')?.[1]
   const head = maskHead(received, mask, hasBody && length !== '0')
   const { masker } = head
-  if (masker === undefined) return { headers: head.headers, transforms: [], findings: () => head.findings }
+  if (masker === undefined) {
+    const findings = () => [...head.findings, ...tally.findings]
+    return { headers: head.headers, transforms: [], maskTrailer, findings }
+  }
   const encoding = received
     .filter(([name]) => name.toLowerCase() === 'content-encoding')
     .map(([, value]) => value)
@@ -74,7 +86,8 @@ function plan({ mask }: Relay, received: [string, string][], hasBody: boolean): 
   return {
     headers: head.headers,
     transforms: [...decompressors(encoding), createMaskTransform(masker)],
-    findings: () => [...head.findings, ...masker.findings],
+    maskTrailer,
+    findings: () => [...head.findings, ...masker.findings, ...tally.findings],
   }
 }
 

@@ -1,11 +1,19 @@
 import type { IncomingMessage } from 'node:http'
-import type { Duplex } from 'node:stream'
+import { Transform, type Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { errorText } from '@chaperone/core'
-import { UpstreamError } from '../errors.ts'
 import type { Refusal } from '../engine/engine.ts'
 import { httpRefusal } from '../rescue/http.ts'
-import { admit, requestPath, upstreamHeaders, type ExchangeContext, type OpenExchange } from './exchange.ts'
+import {
+  admit,
+  recordBlocked,
+  refusalOf,
+  requestPath,
+  upstreamHeaders,
+  type ExchangeContext,
+  type OpenExchange,
+  type PassedExchange,
+} from './exchange.ts'
 
 /**
  * WebSocket (RFC 6455 §4): the opening handshake is judged like any request, the frames after it pass unread and only
@@ -23,6 +31,17 @@ export async function serveUpgrade(
   try {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket')
       return refuse(client, { kind: 'refuse', reason: 'Unparseable', message: 'upgrade: expected websocket' })
+    // What was judged is what goes upstream, and that is a GET without a body (RFC 6455 §4.1).
+    const framed = ['content-length', 'transfer-encoding'].some((name) => request.headers[name] !== undefined)
+    if (request.method !== 'GET' || framed)
+      return refuse(
+        client,
+        await recordBlocked(context, {
+          kind: 'refuse',
+          reason: 'Unparseable',
+          message: 'websocket: expected a GET without a body',
+        }),
+      )
     const passed = await admit(context, request, undefined, gone.signal)
     if ('kind' in passed) return refuse(client, passed)
     if (passed.mask !== undefined)
@@ -31,6 +50,31 @@ export async function serveUpgrade(
         reason: 'MaskingFailed',
         message: 'a WebSocket cannot be masked yet, and the rule masks',
       })
+    await relayFrames(context, passed, { client, first, gone })
+  } catch (error) {
+    refuse(client, refusalOf(context, error))
+  }
+}
+
+/** Rejects before `101` was written, or destroys both sides. */
+async function relayFrames(
+  context: ExchangeContext,
+  passed: PassedExchange,
+  { client, first, gone }: { client: Duplex; first: Buffer; gone: AbortController },
+): Promise<void> {
+  const { engine, connection } = context
+  const exchange: OpenExchange = {
+    connection,
+    action: { protocol: 'HTTP', target: passed.head.target, http: passed.head.http },
+    cut: () => gone.abort(),
+  }
+  const attributes = { 'chaperone.connection.id': connection.id, 'chaperone.request.seq': passed.requestSeq }
+  const sent = createCounter()
+  const received = createCounter()
+  let upstream: Duplex | undefined
+  // From now on: a policy that comes to deny it while the upstream is still being asked cuts it too.
+  context.open.add(exchange)
+  try {
     const pool = context.pools.get({
       target: passed.head.target,
       scheme: passed.head.http.scheme,
@@ -44,42 +88,54 @@ export async function serveUpgrade(
       headers: upstreamHeaders(passed, false).flat(),
       signal: gone.signal,
     })
-    const lines = Object.entries(headers).flatMap(([name, value]) =>
-      [value ?? []].flat().map((each) => `${name}: ${each}\r\n`),
-    )
-    client.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`)
-    if (first.length > 0) socket.write(first)
-    const exchange: OpenExchange = {
-      action: { protocol: 'HTTP', target: passed.head.target, http: passed.head.http },
-      cut: () => gone.abort(),
-    }
-    context.open.add(exchange)
-    const { id } = context.connection
-    await context.engine.recorder.append('connection.opened', {
-      'chaperone.connection.id': id,
-      'chaperone.request.seq': passed.requestSeq,
+    upstream = socket
+    socket.on('error', () => undefined)
+    await engine.recorder.append('connection.opened', {
+      ...attributes,
       'network.protocol.name': 'websocket',
       'server.address': passed.head.target.host,
     })
+    const lines = Object.entries(headers).flatMap(([name, value]) =>
+      [value ?? []].flat().map((each) => `${name}: ${each}\r\n`),
+    )
+    client.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`, 'latin1')
+    if (first.length > 0) client.unshift(first)
     await Promise.allSettled([
-      pipeline(client, socket, { signal: gone.signal }),
-      pipeline(socket, client, { signal: gone.signal }),
+      pipeline(client, sent.stream, socket, { signal: gone.signal }),
+      pipeline(socket, received.stream, client, { signal: gone.signal }),
     ])
-    context.open.delete(exchange)
     client.destroy()
-    socket.destroy()
-    await context.engine.recorder.append('connection.closed', {
-      'chaperone.connection.id': id,
-      'chaperone.request.seq': passed.requestSeq,
+  } finally {
+    context.open.delete(exchange)
+    upstream?.destroy()
+  }
+  await engine.recorder
+    .append('connection.closed', {
+      ...attributes,
+      'chaperone.connection.bytes_sent': sent.bytes,
+      'chaperone.connection.bytes_received': received.bytes,
     })
-  } catch (error) {
-    context.engine.log.debug({ connection: context.connection.id, error: errorText(error) }, 'upgrade failed')
-    const reason = error instanceof UpstreamError ? error.reason : 'UpstreamUnreachable'
-    refuse(client, {
-      kind: 'refuse',
-      reason,
-      message: error instanceof UpstreamError ? error.message : 'the upstream did not switch protocols',
-    })
+    .catch((error: unknown) =>
+      engine.log.warn(
+        { connection: connection.id, error: errorText(error) },
+        'the end of a WebSocket was not recorded',
+      ),
+    )
+}
+
+function createCounter(): { readonly stream: Transform; readonly bytes: number } {
+  let bytes = 0
+  const stream = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length
+      done(null, chunk)
+    },
+  })
+  return {
+    stream,
+    get bytes() {
+      return bytes
+    },
   }
 }
 
