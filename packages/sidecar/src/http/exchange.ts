@@ -134,8 +134,8 @@ export async function recordBlocked(
 }
 
 /** An action that passed and got no answer of the upstream: unreachable, at a forbidden address, or not to be masked. */
-async function recordUnanswered(
-  { engine }: ExchangeContext,
+export async function recordUnanswered(
+  { engine }: Pick<ExchangeContext, 'engine'>,
   { effects, requestSeq, head, startedMs }: PassedExchange,
   refusal: Refusal,
 ): Promise<void> {

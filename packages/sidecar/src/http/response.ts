@@ -26,6 +26,8 @@ interface Relay {
   readonly method: string
 }
 
+const isAscii = /^[\t -~]*$/
+
 /** Sends an upstream's answer to the agent, masked where the rule says so, and records it. */
 export async function relayResponse(
   relay: Relay,
@@ -38,7 +40,8 @@ export async function relayResponse(
   const { headers, transforms, maskTrailer, findings } = plan(relay, received, hasBody)
   const evidence = createEvidence(relay)
   writeHead(answer, response.statusCode, headers)
-  answer.flushHeaders()
+  // A flush alone makes Node write the head as UTF-8, which garbles other bytes: they go with the first part of the body.
+  if (headers.every(([, value]) => isAscii.test(value))) answer.flushHeaders()
   let failure: unknown
   try {
     await pipeline([response.body, ...transforms, evidence.stream, answer as unknown as Duplex], { signal, end: false })

@@ -2,11 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import { Transform, type Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { errorText } from '@chaperone/core'
+import { MaskError } from '@chaperone/mask'
 import type { Refusal } from '../engine/engine.ts'
 import { httpRefusal } from '../rescue/http.ts'
 import {
   admit,
   recordBlocked,
+  recordUnanswered,
   refusalOf,
   requestPath,
   upstreamHeaders,
@@ -28,6 +30,7 @@ export async function serveUpgrade(
   const gone = new AbortController()
   client.on('error', () => undefined)
   client.on('close', () => gone.abort())
+  let passed: PassedExchange | undefined
   try {
     if (request.headers.upgrade?.toLowerCase() !== 'websocket')
       return refuse(client, { kind: 'refuse', reason: 'Unparseable', message: 'upgrade: expected websocket' })
@@ -42,17 +45,19 @@ export async function serveUpgrade(
           message: 'websocket: expected a GET without a body',
         }),
       )
-    const passed = await admit(context, request, undefined, gone.signal)
-    if ('kind' in passed) return refuse(client, passed)
+    const admitted = await admit(context, request, undefined, gone.signal)
+    if ('kind' in admitted) return refuse(client, admitted)
+    passed = admitted
     if (passed.mask !== undefined)
-      return refuse(client, {
-        kind: 'refuse',
-        reason: 'MaskingFailed',
-        message: 'a WebSocket cannot be masked yet, and the rule masks',
-      })
+      throw new MaskError('ERR_MASK_CONTENT', 'a WebSocket cannot be masked yet, and the rule masks')
     await relayFrames(context, passed, { client, first, gone })
   } catch (error) {
-    refuse(client, refusalOf(context, error))
+    const refusal = refusalOf(context, error)
+    if (passed !== undefined && !gone.signal.aborted)
+      await recordUnanswered(context, passed, refusal).catch((unrecorded: unknown) =>
+        context.engine.log.warn({ error: errorText(unrecorded) }, 'a refusal was not recorded'),
+      )
+    refuse(client, refusal)
   }
 }
 

@@ -1,0 +1,222 @@
+import { execFile } from 'node:child_process'
+import { createServer as createHttp, type RequestListener } from 'node:http'
+import { connect, createServer as createTcp, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect as connectTls, createSecureContext } from 'node:tls'
+import { promisify } from 'node:util'
+import { systemClock, systemRandom, type Action } from '@chaperone/core'
+import { agentSession, parseResource, type AgentSession } from '@chaperone/api'
+import { compileMask } from '@chaperone/mask'
+import { compilePolicy, resolvePolicy, type CompiledPolicy } from '@chaperone/policy'
+import type { TestAuthority } from '@chaperone/testkit'
+import { pino } from 'pino'
+import type { AuthorizeRequest, Engine, Refusal } from '../../engine/engine.ts'
+import { AuditUnavailableError } from '../../engine/recorder.ts'
+import { createHttpDriver } from '../driver.ts'
+import { clientTimeouts, type ClientTimeouts } from '../limits.ts'
+
+export const run: (program: string, args: string[]) => Promise<{ stdout: string }> = promisify(execFile)
+export const host = 'api.example.test'
+
+export interface Bench {
+  readonly port: number
+  readonly records: { kind: string; attributes: Record<string, unknown>; body?: string }[]
+  readonly asked: AuthorizeRequest[]
+  setPolicy(rules: object[]): void
+}
+
+export const closers: (() => unknown)[] = []
+/** Closes what a test opened, last first. */
+export const closeAll = async (): Promise<void> => {
+  for (const close of closers.splice(0).reverse()) await close()
+}
+
+export const listen = async (server: Server): Promise<number> => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => sockets.add(socket))
+  closers.push(() => {
+    for (const socket of sockets) socket.destroy()
+    return new Promise((resolve) => server.close(resolve))
+  })
+  return (server.address() as AddressInfo).port
+}
+
+/** An upstream behind a counter of every byte that reaches it. */
+export async function upstream(listener: RequestListener): Promise<{ port: number; bytes: () => number }> {
+  const http = createHttp(listener)
+  let bytes = 0
+  const port = await listen(
+    createTcp((socket) => {
+      socket.on('data', (chunk) => (bytes += chunk.length))
+      http.emit('connection', socket)
+    }),
+  )
+  closers.push(() => http.closeAllConnections())
+  return { port, bytes: () => bytes }
+}
+
+const policyOf = (rules: object[]): CompiledPolicy => {
+  const parsed = parseResource<AgentSession>(agentSession, {
+    apiVersion: 'chaperone.dev/v1alpha1',
+    kind: 'AgentSession',
+    metadata: { name: 'devin' },
+    spec: {
+      agent: { name: 'devin' },
+      egress: { rules },
+      audit: { level: 'RequestResponse' },
+      masking: { profiles: [{ name: 'pii', detect: ['EmailAddress', 'CreditCard'], fields: ['*.password'] }] },
+    },
+  })
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
+  return compilePolicy(resolvePolicy({ session: parsed.resource, policies: [], clusterPolicies: [] }))
+}
+
+/** The driver behind a plain listener, with an engine that judges by a real policy. */
+export async function start(
+  upstreamPort: number,
+  rules: object[],
+  options: {
+    authority?: TestAuthority
+    secureUpstream?: boolean
+    outcome?: (request: AuthorizeRequest) => Refusal | undefined
+    /** Nothing can be recorded. */
+    auditFails?: boolean
+    aliases?: readonly string[]
+    timeouts?: Partial<ClientTimeouts>
+  } = {},
+): Promise<Bench> {
+  let policy = policyOf(rules)
+  const records: Bench['records'] = []
+  const asked: AuthorizeRequest[] = []
+  const listeners = new Set<(policy: CompiledPolicy | undefined) => void>()
+  const engine: Engine = {
+    clock: systemClock,
+    random: systemRandom,
+    log: pino({ level: 'silent' }),
+    policy: {
+      get current() {
+        return policy
+      },
+      pod: undefined,
+      peek: (action: Action) => policy.evaluate(action, 0),
+      subscribe(listener) {
+        listeners.add(listener)
+        return () => void listeners.delete(listener)
+      },
+    },
+    recorder: {
+      append(kind, attributes, appendOptions) {
+        if (options.auditFails === true)
+          return Promise.reject(new AuditUnavailableError('ERR_AUDIT_UNAVAILABLE', 'the audit log is full'))
+        records.push({ kind, attributes, ...(appendOptions?.body === undefined ? {} : { body: appendOptions.body }) })
+        return Promise.resolve(records.length)
+      },
+    },
+    credentials: { read: () => Promise.resolve('s3cret') },
+    mask: (profiles) =>
+      compileMask(
+        policy.source.maskingProfiles.filter((profile) => profiles.includes(profile.name)),
+        new Uint8Array(32),
+      ),
+    upstream: {
+      connect: (_target, { signal }) =>
+        new Promise((resolve, reject) => {
+          const socket = connect({ port: upstreamPort, host: '127.0.0.1', signal })
+          socket.once('connect', () => resolve(socket)).once('error', reject)
+        }),
+      secure: (socket, { servername, alpnProtocols }) =>
+        new Promise((resolve, reject) => {
+          const secure = connectTls({
+            socket: socket,
+            servername,
+            ca: options.authority?.certificate,
+            ...(alpnProtocols ? { ALPNProtocols: [...alpnProtocols] } : {}),
+          })
+          secure.once('secureConnect', () => resolve(secure)).once('error', reject)
+        }),
+    },
+    authorize(request) {
+      asked.push(request)
+      const verdict = policy.evaluate(request.action, 0)
+      const refusal = options.outcome?.(request)
+      if (refusal !== undefined) return Promise.resolve(refusal)
+      if (verdict.kind === 'deny') return Promise.resolve({ ...verdict, kind: 'refuse' })
+      return Promise.resolve({ kind: 'pass', effects: verdict.effects, rule: verdict.rule, requestSeq: 1 })
+    },
+  }
+  const driver = createHttpDriver(
+    engine,
+    {
+      async contextFor(name) {
+        if (options.authority === undefined) throw new Error('this bench has no authority')
+        const { key, certificate } = await options.authority.issue(name)
+        return createSecureContext({ key, cert: certificate })
+      },
+    },
+    { ...clientTimeouts, ...options.timeouts },
+  )
+  closers.push(() => driver.close(0))
+  const port = await listen(
+    createTcp({ allowHalfOpen: true }, (socket) => {
+      socket.once('readable', () => {
+        const bytes = socket.read() as Buffer | null
+        if (bytes === null) return void socket.destroy()
+        socket.unshift(bytes)
+        const tls = bytes[0] === 0x16
+        driver.serve(
+          {
+            id: 'c1',
+            socket,
+            target: { host, port: 443 },
+            nameFrom: 'address',
+            aliases: options.aliases ?? [],
+            http2: bytes.toString('latin1').startsWith('PRI '),
+          },
+          tls ? { serverName: host, alpnProtocols: [] } : undefined,
+        )
+      })
+    }),
+  )
+  return {
+    port,
+    records,
+    asked,
+    setPolicy(next) {
+      policy = policyOf(next)
+      for (const listener of listeners) listener(policy)
+    },
+  }
+}
+
+export const allow = (extra: object = {}): object[] => [
+  { name: 'allow', to: { hosts: [host] }, action: 'Allow', ...extra },
+]
+export const curl = async (port: number, ...args: string[]): Promise<string> => {
+  const { stdout } = await run('curl', [
+    '-sS',
+    '-i',
+    '--max-time',
+    '10',
+    '-H',
+    `Host: ${host}`,
+    ...args,
+    `http://127.0.0.1:${port}${args.some((arg) => arg.startsWith('/')) ? '' : '/'}`,
+  ])
+  return stdout
+}
+
+/** Bytes in, all bytes out until the server closes or nothing more is expected. */
+export function raw(port: number, request: string, until: 'head' | 'close' = 'head'): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1')
+    let received = ''
+    socket.setTimeout(3000, () => socket.destroy())
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1')
+      if (until === 'head' && received.includes('\r\n\r\n')) socket.end()
+    })
+    socket.on('close', () => resolve(received))
+    socket.on('error', (error) => (received === '' ? reject(error) : resolve(received)))
+    socket.write(request)
+  })
+}
