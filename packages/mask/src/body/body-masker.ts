@@ -5,10 +5,12 @@ import { createJsonMasker } from './json-masker.ts'
 import { createEventStreamMasker } from './line-masker.ts'
 import { createTextMasker, type TextMasker } from './text-masker.ts'
 
-/** How a body of this media type is read. `binary` cannot hold what detectors look for and passes as it is; `opaque` might, and must not pass. */
-export type BodyKind = 'json' | 'events' | 'form' | 'text' | 'binary' | 'opaque'
+/**
+ * How a body of this media type is read. `opaque` cannot be read as text and must not pass, images and sound included: the
+ * type is the upstream's word, and some upstreams let a client choose it.
+ */
+export type BodyKind = 'json' | 'events' | 'form' | 'text' | 'opaque'
 
-const binaryTypes = /^(image\/(?!svg)|audio\/|video\/|font\/)/
 const textTypes =
   /^(text\/|application\/(xml|javascript|ecmascript|graphql|yaml|toml|sql|x-sh|x-yaml|.*\+(xml|yaml)$)|image\/svg)/
 
@@ -18,7 +20,6 @@ export function bodyKind(contentType: string | undefined): BodyKind {
   if (/^(application|text)\/(.+\+)?(json|x-ndjson|ndjson|jsonl|x-jsonlines|json-seq)$/.test(type)) return 'json'
   if (type === 'application/x-www-form-urlencoded') return 'form'
   if (textTypes.test(type)) return 'text'
-  if (binaryTypes.test(type)) return 'binary'
   return 'opaque'
 }
 
@@ -31,12 +32,11 @@ export interface BodyMasker {
 }
 
 /**
- * Masks a body as it streams; a value that is cut by chunks, or inside a character, is found all the same. Undefined for
- * binary media types, which pass as they are. Throws MaskError for what cannot be read as text.
+ * Masks a body as it streams; a value that is cut by chunks, or inside a character, is found all the same.
+ * Throws MaskError for what cannot be read as text.
  */
-export function createBodyMasker(mask: Mask, contentType: string | undefined): BodyMasker | undefined {
+export function createBodyMasker(mask: Mask, contentType: string | undefined): BodyMasker {
   const kind = bodyKind(contentType)
-  if (kind === 'binary') return undefined
   if (kind === 'opaque')
     throw new MaskError('ERR_MASK_CONTENT', 'content-type: expected a text type under a masking rule')
   const charset = /charset\s*=\s*"?([^";\s]+)/i.exec(contentType ?? '')?.[1]?.toLowerCase()
@@ -65,7 +65,7 @@ export function createBodyMasker(mask: Mask, contentType: string | undefined): B
 }
 
 const maskers: Readonly<
-  Record<Exclude<BodyKind, 'binary' | 'opaque'>, (mask: Mask, tally: ReturnType<typeof createTally>) => TextMasker>
+  Record<Exclude<BodyKind, 'opaque'>, (mask: Mask, tally: ReturnType<typeof createTally>) => TextMasker>
 > = {
   json: createJsonMasker,
   events: createEventStreamMasker,

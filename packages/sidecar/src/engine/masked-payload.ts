@@ -7,7 +7,7 @@ import type { AuthorizeRequest } from './engine.ts'
 export function maskedPayload(payload: AuthorizeRequest['payload'], mask: Mask | undefined): string | undefined {
   if (payload === undefined) return undefined
   const kind = bodyKind(payload.contentType)
-  if (kind === 'binary' || kind === 'opaque') return undefined
+  if (kind === 'opaque') return undefined
   try {
     const masker = mask === undefined ? undefined : createBodyMasker(mask, payload.contentType)
     const bytes = masker === undefined ? payload.bytes : Buffer.concat([masker.push(payload.bytes), masker.end()])

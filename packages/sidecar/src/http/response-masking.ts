@@ -39,7 +39,7 @@ const describesBytes = new Set([
 
 export interface MaskedHead {
   readonly headers: [string, string][]
-  /** Undefined for a media type that passes as it is. */
+  /** Undefined for a response without a body. */
   readonly masker: BodyMasker | undefined
   readonly findings: readonly Finding[]
 }
