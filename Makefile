@@ -54,7 +54,7 @@ images-e2e: build
 	@$(run) images/build.sh $$(images/build.sh --list)
 
 .PHONY: generate
-generate: ## write what is made from the schemas: CRDs
+generate: ## write what is made from sources: CRDs, reference, the chart's copy of the guard's rules
 	@$(run) pnpm --silent generate
 
 .PHONY: clean

@@ -21,7 +21,12 @@ export default {
       testMatch: ['**/*.test.ts'],
       testPathIgnorePatterns: ['\\.integration\\.test\\.ts$'],
     },
-    { ...shared, displayName: 'integration', roots: ['<rootDir>/packages'], testMatch: ['**/*.integration.test.ts'] },
+    {
+      ...shared,
+      displayName: 'integration',
+      roots: ['<rootDir>/packages', '<rootDir>/charts/tests'],
+      testMatch: ['**/*.integration.test.ts'],
+    },
     { ...shared, displayName: 'e2e', roots: ['<rootDir>/e2e'], testMatch: ['**/*.e2e.test.ts'] },
   ],
 }

@@ -26,3 +26,11 @@ runAsGroup: 65532
 capabilities: {drop: [ALL]}
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
+
+{{- /* A match condition: the policy is not for those who may break the glass. Empty when there are none. */ -}}
+{{- define "chaperone.notBreakGlass" -}}
+{{- with .Values.breakGlassGroups }}
+- name: not-break-glass
+  expression: "!request.userInfo.groups.exists(g, g in {{ . | toJson | replace "\"" "'" }})"
+{{- end }}
+{{- end }}

@@ -1,5 +1,11 @@
 export { cutsOf, mutationsOf } from './cuts.ts'
 export { createFakeClock, createFakeRandom, type FakeClock } from './fake-clock.ts'
 export { startFaultProxy, type FaultProxy } from './fault-proxy.ts'
-export { startKubeApiserver, type KubeApiserver, type KubeApiserverOptions } from './kube-apiserver.ts'
+export {
+  startKubeApiserver,
+  type KubeAnswer,
+  type KubeApiserver,
+  type KubeApiserverOptions,
+  type KubeCall,
+} from './kube-apiserver.ts'
 export { createTestAuthority, type TestAuthority } from './test-authority.ts'

@@ -24,6 +24,8 @@ export interface KubeApiserver {
   kubeconfigForUser(name: string, groups?: readonly string[], options?: { readonly url?: string }): Promise<string>
   /** One request as the administrator. `body` is sent as JSON unless it is text. Rejects when the status is not 2xx. */
   request(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown>
+  /** One request as anybody, which may be refused. */
+  attempt(call: KubeCall): Promise<KubeAnswer>
   /** Creates a namespace and its service account `default`, which the controller manager would make. */
   createNamespace(name: string): Promise<void>
   /** Creates the CustomResourceDefinitions of a YAML file and resolves once they are served. */
@@ -34,6 +36,23 @@ export interface KubeApiserver {
   restart(): Promise<void>
   /** Ends both programs and removes their files. */
   stop(): Promise<void>
+}
+
+export interface KubeCall {
+  readonly method: string
+  readonly path: string
+  /** Sent as JSON unless it is text. */
+  readonly body?: unknown
+  readonly contentType?: string
+  /** Impersonated; default: the administrator. */
+  readonly as?: { readonly user: string; readonly groups?: readonly string[] }
+}
+
+export interface KubeAnswer {
+  readonly status: number
+  /** Of the Status object, where the answer is one. */
+  readonly message: string
+  readonly body: unknown
 }
 
 export interface KubeApiserverOptions {
@@ -134,35 +153,40 @@ class ControlPlane implements KubeApiserver {
     return this.#write(`user-${this.#users}.kubeconfig`, this.#kubeconfig(certificate, options.url ?? this.url))
   }
 
-  request(method: string, path: string, body?: unknown, contentType = 'application/json'): Promise<unknown> {
+  async request(method: string, path: string, body?: unknown, contentType?: string): Promise<unknown> {
+    const call = { method, path, body, ...(contentType === undefined ? {} : { contentType }) }
+    const { status, message, body: answer } = await this.attempt(call)
+    if (status < 200 || status > 299) throw new Error(`${method} ${path}: ${status} ${message}`)
+    return answer
+  }
+
+  attempt({ method, path, body, contentType = 'application/json', as }: KubeCall): Promise<KubeAnswer> {
     if (this.#admin === undefined) throw new Error('the API server has not been started')
     const { certificate: cert, key } = this.#admin
-    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    const headers = {
+      accept: 'application/json',
+      'content-type': contentType,
+      ...(as === undefined ? {} : { 'impersonate-user': as.user, 'impersonate-group': [...(as.groups ?? [])] }),
+    }
     return new Promise((resolve, reject) => {
       const outgoing = request(
         `${this.url}${path}`,
-        {
-          method,
-          cert,
-          key,
-          ca: this.caPem,
-          agent: false,
-          headers: { accept: 'application/json', 'content-type': contentType },
-        },
+        { method, cert, key, ca: this.caPem, agent: false, headers },
         (response) => {
           response.setEncoding('utf8')
-          let answer = ''
+          let text = ''
           response.on('error', reject)
-          response.on('data', (chunk: string) => (answer += chunk))
+          response.on('data', (chunk: string) => (text += chunk))
           response.on('end', () => {
-            const status = response.statusCode ?? 0
-            if (status < 200 || status > 299) reject(new Error(`${method} ${path}: ${status} ${answer}`))
-            else resolve(response.headers['content-type']?.includes('json') === true ? JSON.parse(answer) : answer)
+            const isJson = response.headers['content-type']?.includes('json') === true
+            const answer: unknown = isJson ? JSON.parse(text) : text
+            const message = (answer as { message?: string }).message ?? text
+            resolve({ status: response.statusCode ?? 0, message, body: answer })
           })
         },
       )
       outgoing.on('error', reject)
-      outgoing.end(text)
+      outgoing.end(typeof body === 'string' ? body : JSON.stringify(body))
     })
   }
 

@@ -2,7 +2,7 @@ import { labels, type AgentSession, type EffectivePolicy } from '@chaperone/api'
 import { bindPod } from '../binding/bind-pod.ts'
 import { inject } from '../inject/inject.ts'
 import type { Pod } from '../inject/pod.ts'
-import { refusals } from '../inject/refusals.ts'
+import { refusals } from '../inject/refusals/refusals.ts'
 import type { InjectSettings } from '../inject/settings.ts'
 import type { AdmissionOutcome, AdmissionRequest } from './review.ts'
 
@@ -33,16 +33,17 @@ export function createPodHandler(ports: PodHandlerPorts): (request: AdmissionReq
           )
         : { kind: 'allow' }
     }
-    const problems = refusals(pod)
-    if (problems.length > 0) return deny(`this pod cannot be contained: ${problems.join('; ')}`)
     const policy = ports.effectivePolicy(binding.session)
+    const secrets = credentialSecrets(policy)
+    const problems = refusals(pod, secrets)
+    if (problems.length > 0) return deny(`this pod cannot be contained: ${problems.join('; ')}`)
     return {
       kind: 'mutate',
       object: inject(pod, {
         ...ports.settings(),
         proxyUid: freshUid(pod, ports.drawUid),
         session: { name: policy.session.name, uid: policy.session.uid, policyHash: policy.hash },
-        credentialSecrets: credentialSecrets(policy),
+        credentialSecrets: secrets,
       }),
     }
   }

@@ -23,8 +23,13 @@ export interface PodSpec {
     runAsUser?: number
     sysctls?: unknown[]
     seccompProfile?: { type?: string }
+    appArmorProfile?: { type?: string }
     [member: string]: unknown
   }
+  dnsPolicy?: string
+  dnsConfig?: { nameservers?: string[]; [member: string]: unknown }
+  hostAliases?: unknown[]
+  resourceClaims?: unknown[]
   hostNetwork?: boolean
   hostPID?: boolean
   hostIPC?: boolean
@@ -43,6 +48,9 @@ export interface Container {
   livenessProbe?: Probe
   readinessProbe?: Probe
   startupProbe?: Probe
+  lifecycle?: { postStart?: Handler; preStop?: Handler; [member: string]: unknown }
+  volumeDevices?: unknown[]
+  envFrom?: { secretRef?: { name: string; [member: string]: unknown }; [member: string]: unknown }[]
   [member: string]: unknown
 }
 
@@ -56,26 +64,32 @@ export interface SecurityContext {
   procMount?: string
   capabilities?: { add?: string[]; drop?: string[] }
   seccompProfile?: { type?: string; [member: string]: unknown }
+  appArmorProfile?: { type?: string; [member: string]: unknown }
   [member: string]: unknown
 }
 
 export interface EnvVar {
   name: string
   value?: string
-  valueFrom?: unknown
+  valueFrom?: { secretKeyRef?: { name: string; [member: string]: unknown }; [member: string]: unknown }
 }
 
 export interface Volume {
   name: string
-  hostPath?: unknown
+  secret?: { secretName?: string; [member: string]: unknown }
+  projected?: { sources?: { secret?: { name?: string; [member: string]: unknown }; [source: string]: unknown }[] }
+  [kind: string]: unknown
+}
+
+/** What the kubelet runs or calls: the members of probes and of lifecycle hooks that matter here. */
+export interface Handler {
+  httpGet?: { host?: string; port?: number | string; [member: string]: unknown }
+  tcpSocket?: { host?: string; port?: number | string }
   [member: string]: unknown
 }
 
-interface Probe {
-  httpGet?: { port?: number | string; [member: string]: unknown }
-  tcpSocket?: { port?: number | string }
+export interface Probe extends Handler {
   grpc?: { port?: number }
-  [member: string]: unknown
 }
 
 /** Names under this prefix are ours; whatever a user puts there is replaced or refused. */

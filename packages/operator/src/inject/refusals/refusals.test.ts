@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals'
 import { refusals } from './refusals.ts'
-import type { Container, Pod } from './pod.ts'
+import type { Container, Pod } from '../pod.ts'
 
 const pod = (spec: object, container: Partial<Container> = {}): Pod => ({
   metadata: {},
@@ -17,7 +17,7 @@ test.each([
   [pod({ hostIPC: true }), 'spec.hostIPC'],
   [pod({ shareProcessNamespace: true }), 'spec.shareProcessNamespace'],
   [pod({ securityContext: { sysctls: [{ name: 'a' }] } }), 'spec.securityContext.sysctls'],
-  [pod({ volumes: [{ name: 'h', hostPath: { path: '/' } }] }), 'spec.volumes[0].hostPath'],
+  [pod({ volumes: [{ name: 'h', hostPath: { path: '/' } }] }), 'spec.volumes[0]'],
   [pod({}, { name: 'chaperone-sidecar' }), 'spec.containers[0].name'],
   [pod({}, { securityContext: { privileged: true } }), 'spec.containers[0].securityContext.privileged'],
   [
@@ -39,4 +39,31 @@ test.each([
   ],
 ])('a pod that cannot be contained is refused by a message that names the field %#', (input, field) => {
   expect(refusals(input)).toEqual([expect.stringMatching(new RegExp(`^${field.replaceAll(/[[\].]/g, '\\$&')}: `))])
+})
+
+const credentials = ['orders-db']
+
+test.each([
+  [pod({ volumes: [{ name: 'v', secret: { secretName: 'orders-db' } }] }), 'spec.volumes[0].secret.secretName'],
+  [
+    pod({ volumes: [{ name: 'v', projected: { sources: [{ secret: { name: 'orders-db' } }] } }] }),
+    'spec.volumes[0].projected.sources[0].secret.name',
+  ],
+  [
+    pod({}, { env: [{ name: 'P', valueFrom: { secretKeyRef: { name: 'orders-db', key: 'password' } } }] }),
+    'spec.containers[0].env[0].valueFrom.secretKeyRef.name',
+  ],
+  [pod({}, { envFrom: [{ secretRef: { name: 'orders-db' } }] }), 'spec.containers[0].envFrom[0].secretRef.name'],
+])('an agent is not given a credential that its rules name %#', (input, field) => {
+  expect(refusals(input, credentials)).toEqual([`${field}: holds a credential that only the sidecar may read`])
+  expect(refusals(input)).toEqual([])
+})
+
+test('what injection replaces or removes is not judged', () => {
+  const volumes = [
+    { name: 'chaperone-private', hostPath: { path: '/' } },
+    { name: 'kube-api-access-x', projected: { sources: [{ serviceAccountToken: {} }] } },
+  ]
+  const initContainers = [{ name: 'chaperone-guard', securityContext: { privileged: true } }]
+  expect(refusals(pod({ volumes, initContainers }))).toEqual([])
 })
