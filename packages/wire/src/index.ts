@@ -9,3 +9,4 @@ export {
 export { detectProtocol, maxDetectBytes, type Detected } from './detect/detect-protocol.ts'
 export * as dns from './dns/index.ts'
 export * as postgres from './postgres/index.ts'
+export * as websocket from './websocket/index.ts'
