@@ -11,6 +11,7 @@ export const recordKinds = [
   'response',
   'query',
   'result',
+  'message',
   'dns',
   'approval.requested',
   'approval.decided',

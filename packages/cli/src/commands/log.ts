@@ -71,6 +71,11 @@ function describe(record: AuditRecord, style: Context['style']): { mark: string;
         mark: '←',
         text: `${value('chaperone.db.command') || value('db.response.status_code')}, ${value('db.response.returned_rows')} rows${maskNote(record, style)}`,
       }
+    case 'message':
+      return {
+        mark: value('network.io.direction') === 'transmit' ? style('green', '→') : '←',
+        text: `${value('chaperone.message.opcode')} message, ${value('chaperone.message.size')} bytes${maskNote(record, style)}`,
+      }
     case 'approval.requested':
       return { mark: style('yellow', '?'), text: `approval ${value('chaperone.approval.id')} asked${rule}` }
     case 'approval.decided':

@@ -85,6 +85,7 @@ export type RecordKind =
   | 'response'
   | 'query'
   | 'result'
+  | 'message'
   | 'dns'
   | 'approval.requested'
   | 'approval.decided'

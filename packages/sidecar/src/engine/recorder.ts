@@ -84,5 +84,6 @@ function unavailable(error: unknown): AuditUnavailableError {
 function count(counters: Counters, ...[kind, attributes]: Parameters<Recorder['append']>): void {
   if (kind === 'connection.blocked' && attributes['chaperone.decision'] === 'deny') counters.judged('deny')
   const masked = attributes['chaperone.mask.count']
-  if (typeof masked === 'number' && (kind === 'response' || kind === 'result')) counters.masked(masked)
+  // The messages of a WebSocket are counted when it closes: not every level records each of them.
+  if (typeof masked === 'number' && kind !== 'message') counters.masked(masked)
 }

@@ -11,10 +11,10 @@ import { errorText } from '@chaperone/core'
 import type { Driver, SniffedHello } from '../drivers.ts'
 import type { ClientConnection, Engine } from '../engine/engine.ts'
 import type { TlsTerminator } from '../tls/tls-terminator.ts'
+import { serveUpgrade } from '../websocket/serve-upgrade.ts'
 import { serveExchange, type ExchangeContext, type OpenExchange } from './exchange.ts'
 import { clientTimeouts, maxHeadBytes, maxHeaders, maxStreams, type ClientTimeouts } from './limits.ts'
 import type { Answer, ServerRequest } from './message.ts'
-import { serveUpgrade } from './upgrade.ts'
 import { createUpstreamPools } from './upstream-pools.ts'
 
 /** HTTP/1.1 and HTTP/2, with or without TLS: Node's own strict parsers in front, undici behind. */
