@@ -59,6 +59,7 @@ describe('a client that sends what is no frame', () => {
     await once(socket, 'data')
     socket.write(hex('880203e8'))
     expect(framesOfClient(await origin.received)).toEqual([{ kind: 'close', code: 1000, reason: '' }])
+    expect(bench.records.map(({ kind }) => kind)).not.toContain('connection.blocked')
   })
 
   test('and an upstream are told when the other goes away without a close', async () => {

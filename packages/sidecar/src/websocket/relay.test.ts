@@ -96,6 +96,24 @@ describe('a relay', () => {
     await relay.closed
   })
 
+  test('neither carries nor records what comes once it has ended', async () => {
+    const recorded: string[] = []
+    const journal = { add: ({ payload }: websocket.DataFrame) => Promise.resolve(void recorded.push(String(payload))) }
+    const { clock, relay, agent, server } = start({ client: journal, upstream: journal })
+    agent.write(websocket.encodeFrame(text('before'), key))
+    await clock.settle()
+    relay.end({ code: 1008, message: 'policy changed' })
+    agent.end(websocket.encodeFrame(text('after'), key))
+    server.end()
+    agent.resume()
+    expect(await framesOf(server, 'client')).toEqual([
+      text('before'),
+      { kind: 'close', code: 1008, reason: 'policy changed' },
+    ])
+    await relay.closed
+    expect(recorded).toEqual(['before'])
+  })
+
   test('lets a fast side wait for a slow one', async () => {
     const { clock, agent, server } = start()
     const frame = websocket.encodeFrame(text('x'.repeat(500)))
