@@ -26,6 +26,7 @@ export async function openUpstream(
   protocols: readonly string[],
   signal: AbortSignal,
 ): Promise<UpstreamAnswer> {
+  signal.throwIfAborted()
   const offer = { key: Buffer.from(engine.random.bytes(16)).toString('base64'), protocols }
   const { target, http } = passed.head
   const pool = pools.get({ target, scheme: http.scheme, cidrs: passed.effects.cidrs, http2: false })

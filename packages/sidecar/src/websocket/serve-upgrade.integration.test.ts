@@ -5,6 +5,7 @@ import { createServer as createHttps } from 'node:https'
 import { connect as connectHttp2 } from 'node:http2'
 import { connect as connectTls } from 'node:tls'
 import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { createTestAuthority } from '@chaperone/testkit'
 import { websocket } from '@chaperone/wire'
@@ -318,6 +319,19 @@ describe('while it runs', () => {
     bench.setPolicy(rules)
     expect(await closeOf(client)).toEqual([1008, 'policy changed'])
     expect(await closed.promise).toBe(1008)
+  })
+
+  test('a client is refused when the policy comes to deny it before the upstream has answered', async () => {
+    const origin = createHttp()
+    const asked = once(origin, 'upgrade')
+    const bench = await start(await listen(origin), allow())
+    const client = rawClient(bench.port)
+    const [, socket] = (await asked) as [unknown, Duplex]
+    socket.on('error', () => undefined)
+    const ended = once(socket.resume(), 'end')
+    bench.setPolicy([])
+    expect(await client.head).toMatch(/^HTTP\/1\.1 403 /)
+    await ended
   })
 
   test('a change of policy that says the same of it leaves it open', async () => {
