@@ -46,8 +46,8 @@ e2e-down: ## end the e2e cluster
 	@e2e/cluster/cluster.sh down
 
 .PHONY: images
-images: build ## build the two images into the cache, as docker-archives
-	@$(run) images/build.sh
+images: build ## build the two images into the cache, as docker-archives; arch=arm64 or arch=amd64 for another machine's
+	@$(run) images/build.sh $(if $(arch),--arch $(arch))
 
 .PHONY: images-e2e
 images-e2e: build

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds images into docker-archives, $CHAPERONE_CACHE/images/NAME.tar; an image whose inputs did not change is left alone.
-#   build.sh [NAME...]      default: those that are shipped, chaperone-sidecar and chaperone-control
-#   build.sh --list         names of all, also those that only the journeys use
-# The bundles must exist: pnpm build. Each image is tagged localhost/NAME:dev.
+#   build.sh [--arch amd64|arm64] [NAME...]   default: this machine's; chaperone-sidecar and chaperone-control, which are shipped
+#   build.sh --list                           names of all, also those that only the journeys use
+# The bundles must exist: pnpm build. Each image is tagged localhost/NAME:dev; another architecture's archive is NAME-ARCH.tar.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../tools/env.sh"
@@ -19,6 +19,11 @@ chaperone-e2e-postgres     $e2e/postgres               $e2e/postgres            
 chaperone-e2e-otelcol      $e2e/otelcol                $CHAPERONE_CACHE/cluster/bin    $CHAPERONE_CACHE/cluster/bin/otelcol
 "
 [ "${1:-}" != --list ] || { awk 'NF { print $1 }' <<<"$table"; exit; }
+machine_arch=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/') arch= suffix=
+if [ "${1:-}" = --arch ]; then arch=${2:-}; shift 2 || fail '--arch: expected amd64 or arm64'; fi
+arch=${arch:-$machine_arch}
+case $arch in amd64 | arm64) ;; *) fail "--arch $arch: expected amd64 or arm64" ;; esac
+[ "$arch" = "$machine_arch" ] || suffix=-$arch
 [ $# -gt 0 ] || set -- chaperone-sidecar chaperone-control
 
 mkdir -p "$images"
@@ -27,11 +32,12 @@ for name in "$@"; do
   started=$SECONDS
   read -r _ folder context inputs < <(grep -E "^$name " <<<"$table") || fail "unknown image $name: see --list"
   [ -e "$inputs" ] || fail "$name needs $inputs: run make build (or e2e/cluster/build.sh for otelcol)"
+  archive=$images/$name$suffix.tar
   key=$(digest "$folder" "$inputs" word="$builder-$base_key")
-  ! is_built "$images/$name.tar" "$key" || continue
-  say "building $name"
-  build_image "localhost/$name:dev" "$folder/Dockerfile" "$context" "$images/$name.tar.part"
-  mv "$images/$name.tar.part" "$images/$name.tar"
-  keep_key "$images/$name.tar" "$key"
-  say "built $name in $((SECONDS - started)) s, $(du -h "$images/$name.tar" | cut -f1)"
+  ! is_built "$archive" "$key" || continue
+  say "building $name for $arch"
+  build_image "localhost/$name:dev" "$folder/Dockerfile" "$context" "$archive.part"
+  mv "$archive.part" "$archive"
+  keep_key "$archive" "$key"
+  say "built $name in $((SECONDS - started)) s, $(du -h "$archive" | cut -f1)"
 done

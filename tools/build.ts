@@ -71,8 +71,8 @@ function packageOf(path: string): string {
 }
 
 /**
- * With what the package needs in turn. Prebuilt libraries are optional dependencies, one per platform, of which the package
- * manager has installed this machine's: an image is for the architecture that it was built on.
+ * With what the package needs in turn. Prebuilt libraries are optional dependencies, one per platform; the package manager has
+ * installed those of this system for every architecture that images are made for (`supportedArchitectures`).
  */
 function copyPackage(name: string, importer: string, folder: string): void {
   const source = packageFolder(name, importer)
