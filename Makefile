@@ -45,6 +45,10 @@ e2e-up: ## a cluster with Chaperone installed, to play with; says what to type n
 e2e-down: ## end the e2e cluster
 	@e2e/cluster/cluster.sh down
 
+.PHONY: bench
+bench: build ## the sidecar beside its peers, some 20 minutes on two quiet cores; only="row" runs some
+	@$(run) bench/install.sh; node bench/main.ts $(only)
+
 .PHONY: images
 images: build ## build the two images into the cache, as docker-archives; arch=arm64 or arch=amd64 for another machine's
 	@$(run) images/build.sh $(if $(arch),--arch $(arch))

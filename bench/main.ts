@@ -1,0 +1,38 @@
+// Runs rows one after the other, each in a process of its own on the load core: node bench/main.ts [ROW]...
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cpus, loadavg, release } from 'node:os'
+import { join } from 'node:path'
+
+const rows = [
+  'https',
+  'latency',
+  'memory',
+  'start',
+  'approval',
+  'bulk',
+  'connections',
+  'postgres',
+  'postgres-rows',
+  'policy',
+  'masking',
+]
+
+const chosen = process.argv.slice(2)
+const unknown = chosen.filter((name) => !rows.includes(name))
+if (unknown.length > 0) throw new Error(`unknown row ${unknown.join(', ')}: expected some of ${rows.join(', ')}`)
+if (cpus().length < 2) throw new Error('needs two cores: one for what is measured, one for load and origin')
+
+process.stdout.write(
+  `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Linux ${release()}, Node ${process.versions.node}, load average ${loadavg()[0]?.toFixed(2) ?? ''}\n`,
+)
+for (const name of chosen.length > 0 ? chosen : rows) {
+  const row = spawn('taskset', ['-c', '1', process.execPath, join(import.meta.dirname, 'rows', `${name}.ts`)], {
+    stdio: 'inherit',
+  })
+  const [code] = (await once(row, 'exit')) as [number | null]
+  if (code !== 0) {
+    process.stderr.write(`${name}: ended with ${code ?? 'a signal'}\n`)
+    process.exitCode = 1
+  }
+}
