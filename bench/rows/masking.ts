@@ -2,7 +2,7 @@
 import { parseResource, agentSession, type AgentSession } from '@chaperone/api'
 import { compileMask, createBodyMasker } from '@chaperone/mask'
 import { everything } from '../rig/https-stand.ts'
-import { quantile, report, type Sample } from '../rig/measure.ts'
+import { report, type Sample } from '../rig/measure.ts'
 
 const chunkBytes = 64 * 1024
 const warmUpMs = 2000
@@ -40,22 +40,19 @@ function once(body: Buffer): number {
   return out
 }
 
+/** Processor time of this process, so that a busy machine does not count. */
 function measure(body: Buffer): Sample {
-  const times: number[] = []
-  const run = (ms: number): void => {
-    const end = performance.now() + ms
-    for (let now = performance.now(); now < end;) {
-      once(body)
-      const then = performance.now()
-      times.push(then - now)
-      now = then
-    }
+  const runFor = (ms: number): number => {
+    let runs = 0
+    for (const end = performance.now() + ms; performance.now() < end; runs++) once(body)
+    return runs
   }
-  run(warmUpMs)
-  times.length = 0
-  run(measureMs)
-  const p50 = quantile(times, 0.5)
-  return { 'p50 µs': p50 * 1000, 'p99 µs': quantile(times, 0.99) * 1000, 'MB/s': body.length / 1000 / p50 }
+  runFor(warmUpMs)
+  const before = process.cpuUsage()
+  const runs = runFor(measureMs)
+  const { user, system } = process.cpuUsage(before)
+  const microseconds = (user + system) / runs
+  return { 'core µs': microseconds, 'MB/core-s': body.length / microseconds }
 }
 
 report(

@@ -42,7 +42,7 @@ function policyOf(count: number): CompiledPolicy {
       apiVersion,
       kind: 'AgentSession',
       metadata: metadata('bench'),
-      spec: { agent: { name: 'bench' }, egress: { policies: lists.map((list) => ({ name: list.metadata.name })) } },
+      spec: { agent: { name: 'bench' }, policies: lists.map((list) => ({ name: list.metadata.name })) },
     }),
   )
   return compilePolicy(resolvePolicy({ session, policies: lists, clusterPolicies: [] }))
