@@ -1,5 +1,5 @@
 // Runs rows one after the other, each in a process of its own on the load core: node bench/main.ts [ROW]...
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { cpus, loadavg, release } from 'node:os'
 import { join } from 'node:path'
@@ -26,11 +26,17 @@ if (cpus().length < 2) throw new Error('needs two cores: one for what is measure
 process.stdout.write(
   `${cpus()[0]?.model ?? 'unknown processor'}, ${cpus().length} cores, Linux ${release()}, Node ${process.versions.node}, load average ${loadavg()[0]?.toFixed(2) ?? ''}\n`,
 )
+let running: ChildProcess | undefined
+// The row ends what it has started; a terminal tells it by itself.
+process.once('SIGTERM', () => {
+  running?.kill('SIGTERM')
+  process.exit(130)
+})
 for (const name of chosen.length > 0 ? chosen : rows) {
-  const row = spawn('taskset', ['-c', '1', process.execPath, join(import.meta.dirname, 'rows', `${name}.ts`)], {
+  running = spawn('taskset', ['-c', '1', process.execPath, join(import.meta.dirname, 'rows', `${name}.ts`)], {
     stdio: 'inherit',
   })
-  const [code] = (await once(row, 'exit')) as [number | null]
+  const [code] = (await once(running, 'exit')) as [number | null]
   if (code !== 0) {
     process.stderr.write(`${name}: ended with ${code ?? 'a signal'}\n`)
     process.exitCode = 1

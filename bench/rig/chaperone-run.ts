@@ -54,7 +54,11 @@ export async function startChaperoneRun(workspace: Workspace, options: RunOption
   const program = start(
     process.execPath,
     [cli, 'run', '-f', session, '--no-prompt', '--log-level', 'warn', ...flags, '--', process.execPath, agent],
-    { core: 'load', stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, CHAPERONE_STATE_DIR: stateDir } },
+    {
+      core: 'load',
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, CHAPERONE_STATE_DIR: stateDir, TMPDIR: directory },
+    },
   )
   const { child } = program
   let said = ''
