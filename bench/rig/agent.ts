@@ -1,6 +1,7 @@
 // Stands in the agent's place, inside the namespaces of `chaperone run`: runs what the bench asks for, one JSON line a call.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { runTimeoutMs } from './process.ts'
 
 export interface Call {
   readonly id: number
@@ -20,7 +21,7 @@ const reply = (value: Reply): void => void process.stdout.write(`${JSON.stringif
 reply({ id: 0, code: 0, out: '', err: '' })
 for await (const line of createInterface({ input: process.stdin })) {
   const { id, command, args } = JSON.parse(line) as Call
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: runTimeoutMs })
   let out = ''
   let err = ''
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))

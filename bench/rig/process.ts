@@ -22,6 +22,8 @@ export interface StartOptions {
 }
 
 const graceMs = 15_000
+/** No single measurement takes as long; what does hangs. */
+export const runTimeoutMs = 180_000
 const readyTimeoutMs = 60_000
 const alive = new Set<ChildProcess>()
 process.once('exit', () => {
@@ -59,7 +61,9 @@ export async function run(command: string, args: readonly string[], options: Sta
   const output = { out: '', err: '' }
   child.stdout?.on('data', (chunk: Buffer) => (output.out += chunk.toString()))
   child.stderr?.on('data', (chunk: Buffer) => (output.err += chunk.toString()))
+  const timer = setTimeout(() => child.kill('SIGKILL'), runTimeoutMs)
   const [code] = (await once(child, 'close')) as [number | null]
+  clearTimeout(timer)
   if (code !== 0) throw new Error(`${command} ended with ${code ?? 'a signal'}: ${output.err}${output.out}`)
   return output.out
 }
