@@ -1,4 +1,5 @@
 import { CodedError, type DenialReason } from '@chaperone/core'
+import type { Refusal } from './engine/engine.ts'
 
 /** The environment does not say what the program needs; every problem at once. */
 export class ConfigError extends CodedError<'ERR_CONFIG'> {
@@ -17,6 +18,16 @@ export class UpstreamError extends CodedError<'ERR_UPSTREAM'> {
   constructor(reason: DenialReason, message: string, options?: ErrorOptions) {
     super('ERR_UPSTREAM', message, options)
     this.reason = reason
+  }
+}
+
+/** What had passed may not go on: the policy came to deny it before it began. */
+export class DeniedError extends CodedError<'ERR_DENIED'> {
+  readonly refusal: Refusal
+
+  constructor(refusal: Refusal) {
+    super('ERR_DENIED', refusal.message)
+    this.refusal = refusal
   }
 }
 

@@ -1,11 +1,14 @@
-import { compileMask, type Mask } from '@chaperone/mask'
+import { compileMask, MaskError, type Mask } from '@chaperone/mask'
 import type { PolicyHolder } from './engine.ts'
 
 /** Sets of profiles whose masks are kept for one policy; rules name few. */
 const maxMasks = 128
 
 export interface MaskCache {
-  /** The mask of these profiles; undefined when there are none. */
+  /**
+   * The mask of these profiles; undefined when there are none. Throws MaskError for one that the policy in force does not
+   * have: whoever cites it was judged by an earlier one, and may not go on unmasked.
+   */
   get(profiles: readonly string[]): Mask | undefined
   /** The mask of every profile of the session. */
   all(): Mask | undefined
@@ -23,6 +26,8 @@ export function createMaskCache(policy: PolicyHolder, key: Uint8Array): MaskCach
     const id = profiles.join(' ')
     if (!masks.has(id)) {
       const wanted = source?.maskingProfiles.filter((profile) => profiles.includes(profile.name)) ?? []
+      if (wanted.length < new Set(profiles).size)
+        throw new MaskError('ERR_MASK_CONTENT', 'masking profiles: expected those of the policy in force')
       masks.set(id, compileMask(wanted, key))
     }
     return masks.get(id)

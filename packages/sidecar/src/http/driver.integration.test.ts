@@ -264,6 +264,25 @@ describe('masking', () => {
 })
 
 describe('while it runs', () => {
+  test.each([
+    ['a request', ''],
+    ['a WebSocket', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'],
+  ])('%s that the policy comes to deny between its verdict and its way out never leaves', async (_name, fields) => {
+    const origin = await upstream((_request, response) => response.end('secret'))
+    const bench = await start(origin.port, allow({ credential: { secretRef: { name: 'token' }, as: 'BearerToken' } }), {
+      credential() {
+        bench.setPolicy([{ name: 'no', to: { hosts: [host] }, action: 'Deny' }])
+        return Promise.resolve('s3cret')
+      },
+    })
+    const answer = await raw(bench.port, `GET / HTTP/1.1\r\nHost: ${host}\r\n${fields}\r\n`)
+    expect(answer).toMatch(/^HTTP\/1\.1 403 [^]*"reason":"RuleDenied"/)
+    expect(origin.bytes()).toBe(0)
+    expect(bench.records.find(({ kind }) => kind === 'response')?.attributes).toMatchObject({
+      'chaperone.reason': 'RuleDenied',
+    })
+  })
+
   test('an open stream is cut when the policy comes to deny it', async () => {
     const origin = await upstream((_request, response) => {
       response.write('first')

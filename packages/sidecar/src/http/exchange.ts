@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import { errorText, sha256Hex, type Action, type Target } from '@chaperone/core'
 import { MaskError, type Mask } from '@chaperone/mask'
 import type { Effects } from '@chaperone/policy'
-import { CredentialError, UpstreamError } from '../errors.ts'
+import { CredentialError, DeniedError, UpstreamError } from '../errors.ts'
 import type { ClientConnection, Engine, Refusal } from '../engine/engine.ts'
 import { AuditUnavailableError } from '../engine/recorder.ts'
 import { httpRefusal } from '../rescue/http.ts'
@@ -56,8 +56,8 @@ export async function serveExchange(context: ExchangeContext, request: ServerReq
       action: actionOf(passed.head, passed.body),
       cut: () => gone.abort(),
     }
-    context.open.add(exchange)
     try {
+      enter(context, exchange)
       await forward(context, passed, { request, answer, signal: gone.signal })
     } catch (error) {
       if (gone.signal.aborted || answer.headersSent) throw error
@@ -71,6 +71,16 @@ export async function serveExchange(context: ExchangeContext, request: ServerReq
     if (gone.signal.aborted) answer.destroy()
     else answerRefusal(request, answer, refusalOf(context, error))
   }
+}
+
+/**
+ * From here on a policy that comes to deny the exchange cuts it. One that came while the verdict was recorded and a
+ * credential was read found nothing to cut: so what enters is judged once more. Throws DeniedError.
+ */
+export function enter({ engine, open }: ExchangeContext, exchange: OpenExchange): void {
+  open.add(exchange)
+  const verdict = engine.policy.peek(exchange.action)
+  if (verdict.kind === 'deny') throw new DeniedError({ ...verdict, kind: 'refuse' })
 }
 
 /** From the head to the verdict. Also used for upgrades, which have no body. */
@@ -237,6 +247,7 @@ export function refusalOf(
   { engine, connection }: Pick<ExchangeContext, 'engine' | 'connection'>,
   error: unknown,
 ): Refusal {
+  if (error instanceof DeniedError) return error.refusal
   const upstream =
     error instanceof UpstreamError
       ? error

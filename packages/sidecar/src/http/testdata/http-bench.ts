@@ -83,6 +83,8 @@ export async function start(
     auditFails?: boolean
     aliases?: readonly string[]
     timeouts?: Partial<ClientTimeouts>
+    /** Reads the one Secret there is; `s3cret` unless told otherwise. */
+    credential?: () => Promise<string>
   } = {},
 ): Promise<Bench> {
   let policy = policyOf(rules)
@@ -112,7 +114,7 @@ export async function start(
         return Promise.resolve(records.length)
       },
     },
-    credentials: { read: () => Promise.resolve('s3cret') },
+    credentials: { read: options.credential ?? (() => Promise.resolve('s3cret')) },
     mask: (profiles) =>
       compileMask(
         policy.source.maskingProfiles.filter((profile) => profiles.includes(profile.name)),
