@@ -11,6 +11,7 @@ import { answerRefusal } from './answer.ts'
 import { credentialHeader, withCredential, type CredentialHeader } from './credential.ts'
 import { maxJudgedBodyBytes } from './limits.ts'
 import { endToEndHeaders, isHttp2, type Answer, type ServerRequest } from './message.ts'
+import { payloadOf } from './payload.ts'
 import { readBody } from './read-body.ts'
 import { parseRequestHead, type RequestHead } from './request-head.ts'
 import { relayResponse, type UpstreamResponse } from './response.ts'
@@ -105,12 +106,11 @@ export async function admit(
         message: `a body that a rule reads has at most ${maxJudgedBodyBytes} bytes`,
       })
   }
-  const contentType = head.http.headers['content-type'] ?? 'application/octet-stream'
   const authorization = await engine.authorize(
     {
       connectionId: connection.id,
       action: actionOf(head, body),
-      ...(body === undefined || body.length === 0 ? {} : { payload: { contentType, bytes: body } }),
+      ...(body === undefined || body.length === 0 ? {} : { payload: await payloadOf(head, body) }),
     },
     signal,
   )
@@ -179,7 +179,7 @@ async function forward(
   passed: PassedExchange,
   { request, answer, signal }: Sides,
 ): Promise<void> {
-  const { head, effects, mask } = passed
+  const { head, effects } = passed
   const pool = context.pools.get({
     target: head.target,
     scheme: head.http.scheme,
@@ -195,7 +195,7 @@ async function forward(
     responseHeaders: 'raw',
   })
   await relayResponse(
-    { engine: context.engine, passed, mask, method: head.http.method },
+    { engine: context.engine, passed, method: head.http.method },
     response as unknown as UpstreamResponse,
     answer,
     signal,
@@ -207,18 +207,17 @@ export function requestPath({ http }: RequestHead): string {
   return http.query === '' ? http.path : `${http.path}?${http.query}`
 }
 
-/** End-to-end fields as they came, the credential in place of what the agent sent, and no coding that a mask would have to undo. */
+/** End-to-end fields as they came, the credential in place of what the agent sent, and no coding that masking would have to undo. */
 export function upstreamHeaders({ head, credential, mask }: PassedExchange, http2: boolean): [string, string][] {
-  const headers = withCredential(endToEndHeaders(head.headers), credential).filter(([name]) => {
-    const lower = name.toLowerCase()
-    return (
-      lower !== 'expect' &&
-      lower !== 'host' &&
-      !(mask !== undefined && (lower === 'accept-encoding' || lower === 'range' || lower === 'if-range'))
-    )
-  })
+  const withheld = new Set(['expect', 'host'])
+  const isSearched = mask !== undefined || (credential !== undefined && credential.hidden.length > 0)
+  if (isSearched) for (const name of ['accept-encoding', 'grpc-accept-encoding']) withheld.add(name)
+  if (mask !== undefined) for (const name of ['range', 'if-range']) withheld.add(name)
+  const headers = withCredential(endToEndHeaders(head.headers), credential).filter(
+    ([name]) => !withheld.has(name.toLowerCase()),
+  )
   headers.unshift(['host', hostHeader(head.target, head.http.scheme)])
-  if (mask !== undefined) headers.push(['accept-encoding', 'identity'])
+  if (isSearched) headers.push(['accept-encoding', 'identity'])
   // gRPC insists on it (gRPC over HTTP2, "Call-Definition"), and undici forwards it only when asked.
   if (http2 && (head.http.headers['content-type'] ?? '').startsWith('application/grpc'))
     headers.push(['te', 'trailers'])

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto'
 import { Transform, type Duplex, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { parseByteQuantity } from '@chaperone/api'
-import { createTally, type Finding, type Mask } from '@chaperone/mask'
+import { bodyKind, type Finding } from '@chaperone/mask'
 import type { Engine } from '../engine/engine.ts'
 import { writeHead } from './answer.ts'
-import { decompressors } from './decompress.ts'
+import { decodeBeginning } from './decompress.ts'
 import type { PassedExchange } from './exchange.ts'
 import { endToEndHeaders, headerPairs, type Answer } from './message.ts'
-import { createMaskTransform, maskHead } from './response-masking.ts'
+import { planResponse } from './response-masking.ts'
 
 /** What undici gives with `responseHeaders: 'raw'`. */
 export interface UpstreamResponse {
@@ -22,7 +22,6 @@ export interface UpstreamResponse {
 interface Relay {
   readonly engine: Engine
   readonly passed: PassedExchange
-  readonly mask: Mask | undefined
   readonly method: string
 }
 
@@ -37,8 +36,13 @@ export async function relayResponse(
 ): Promise<void> {
   const received = endToEndHeaders(headerPairs(response.headers.map(String)))
   const hasBody = relay.method !== 'HEAD' && response.statusCode !== 204 && response.statusCode !== 304
-  const { headers, transforms, maskTrailer, findings } = plan(relay, received, hasBody)
-  const evidence = createEvidence(relay)
+  const masks = { mask: relay.passed.mask, hidden: relay.passed.credential?.hidden ?? [] }
+  const plan = planResponse(masks, received, hasBody)
+  const { headers, transforms, maskTrailer, findings } = plan
+  const evidence = createEvidence(relay, {
+    contentType: received.find(([name]) => name.toLowerCase() === 'content-type')?.[1],
+    contentEncoding: plan.contentEncoding,
+  })
   writeHead(answer, response.statusCode, headers)
   // A flush alone makes Node write the head as UTF-8, which garbles other bytes: they go with the first part of the body.
   if (headers.every(([, value]) => isAscii.test(value))) answer.flushHeaders()
@@ -53,7 +57,7 @@ export async function relayResponse(
   await record(relay, response.statusCode, evidence, { findings: findings(), failed: failure !== undefined })
 }
 
-function finish(response: UpstreamResponse, answer: Answer, mask: Plan['maskTrailer']): void {
+function finish(response: UpstreamResponse, answer: Answer, mask: (value: string) => string): void {
   const trailers = Object.entries(response.trailers)
   if (trailers.length > 0)
     answer.addTrailers(
@@ -62,60 +66,25 @@ function finish(response: UpstreamResponse, answer: Answer, mask: Plan['maskTrai
   answer.end()
 }
 
-interface Plan {
-  readonly headers: readonly [string, string][]
-  readonly transforms: readonly Duplex[]
-  /** Trailers carry text as header fields do. */
-  readonly maskTrailer: (value: string) => string
-  readonly findings: () => readonly Finding[]
-}
-
-function plan({ mask }: Relay, received: [string, string][], hasBody: boolean): Plan {
-  if (mask === undefined)
-    return { headers: received, transforms: [], maskTrailer: (value) => value, findings: () => [] }
-  const tally = createTally()
-  const maskTrailer = (value: string): string => mask.text(value, tally)
-  const length = received.find(([name]) => name.toLowerCase() === 'content-length')?.[1]
-  const head = maskHead(received, mask, hasBody && length !== '0')
-  const { masker } = head
-  if (masker === undefined) {
-    const findings = () => [...head.findings, ...tally.findings]
-    return { headers: head.headers, transforms: [], maskTrailer, findings }
-  }
-  const encoding = received
-    .filter(([name]) => name.toLowerCase() === 'content-encoding')
-    .map(([, value]) => value)
-    .join(',')
-  return {
-    headers: head.headers,
-    transforms: [...decompressors(encoding), createMaskTransform(masker)],
-    maskTrailer,
-    findings: () => [...head.findings, ...masker.findings, ...tally.findings],
-  }
-}
-
 interface Evidence {
   readonly stream: Transform
   readonly bytes: number
   readonly sha256: string
-  /** The first bytes of what the agent was given, as text; undefined where the level or the type does not allow it. */
-  readonly body: string | undefined
-  readonly truncated: boolean
+  /** The beginning of what the agent was given, decoded; undefined where the level does not allow it or it is no text. */
+  text(): Promise<{ readonly body: string; readonly isCut: boolean } | undefined>
 }
 
 /** Hashes all of what the agent is given and keeps the first part where the rule records bodies. */
-function createEvidence({ engine, passed }: Relay): Evidence {
-  const keep =
-    passed.effects.auditLevel === 'RequestResponse'
-      ? parseByteQuantity(engine.policy.current?.source.audit.maxBodyBytes ?? '0')
-      : 0
+function createEvidence({ engine, passed }: Relay, { contentType, contentEncoding }: BodyForm): Evidence {
+  const isKept = passed.effects.auditLevel === 'RequestResponse' && bodyKind(contentType) !== 'opaque'
+  const maxBytes = isKept ? parseByteQuantity(engine.policy.current?.source.audit.maxBodyBytes ?? '0') : 0
   const hash = createHash('sha256')
   const kept: Buffer[] = []
   let bytes = 0
   const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk)
-      if (bytes < keep) kept.push(chunk.subarray(0, keep - bytes))
+      if (bytes < maxBytes) kept.push(chunk.subarray(0, maxBytes - bytes))
       bytes += chunk.length
       done(null, chunk)
     },
@@ -128,12 +97,31 @@ function createEvidence({ engine, passed }: Relay): Evidence {
     get sha256() {
       return hash.copy().digest('hex')
     },
-    get body() {
-      return keep === 0 || kept.length === 0 ? undefined : Buffer.concat(kept).toString('utf8')
+    async text() {
+      if (kept.length === 0) return undefined
+      const decoded = await decodeBeginning(Buffer.concat(kept), contentEncoding, {
+        maxBytes,
+        isPart: bytes > maxBytes,
+      })
+      if (decoded === undefined) return undefined
+      const isCut = decoded.isCut || bytes > maxBytes
+      const body = decodeText(decoded.bytes, isCut)
+      return body === undefined ? undefined : { body, isCut }
     },
-    get truncated() {
-      return bytes > keep
-    },
+  }
+}
+
+interface BodyForm {
+  readonly contentType: string | undefined
+  readonly contentEncoding: string | undefined
+}
+
+/** Undefined for what is no UTF-8, whatever its type says; a cut inside a character loses that one. */
+function decodeText(bytes: Buffer, isCut: boolean): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: isCut })
+  } catch {
+    return undefined
   }
 }
 
@@ -144,6 +132,7 @@ async function record(
   outcome: { findings: readonly Finding[]; failed: boolean },
 ): Promise<void> {
   if (passed.effects.auditLevel === 'None') return
+  const text = await evidence.text()
   const masked = outcome.findings.reduce((sum, finding) => sum + finding.count, 0)
   await engine.recorder.append(
     'response',
@@ -153,12 +142,12 @@ async function record(
       'http.response.status_code': status,
       'http.response.body.size': evidence.bytes,
       'chaperone.body.sha256': evidence.sha256,
-      'chaperone.body.truncated': evidence.body !== undefined && evidence.truncated,
+      'chaperone.body.truncated': text?.isCut ?? false,
       'chaperone.proxy.latency_ms': engine.clock.elapsedMs() - passed.startedMs,
       'chaperone.mask.count': masked,
       'chaperone.mask.detectors': outcome.findings.map((finding) => finding.detector),
       ...(outcome.failed ? { 'error.type': 'incomplete' } : {}),
     },
-    evidence.body !== undefined ? { body: evidence.body } : {},
+    text === undefined ? {} : { body: text.body },
   )
 }

@@ -92,7 +92,7 @@ describe('the record', () => {
     })
     const bench = await start(origin.port, allow({ mask: ['pii'] }))
     await curl(bench.port)
-    expect(bench.records.find(({ kind }) => kind === 'response')?.attributes).toMatchObject({
+    expect((await bench.recorded('response')).attributes).toMatchObject({
       'chaperone.request.seq': 1,
       'chaperone.reason': 'MaskingFailed',
       'http.response.status_code': 502,

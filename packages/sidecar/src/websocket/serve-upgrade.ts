@@ -15,7 +15,7 @@ import {
   type PassedExchange,
 } from '../http/exchange.ts'
 import { endToEndHeaders, headerPairs } from '../http/message.ts'
-import { maskHead } from '../http/response-masking.ts'
+import { planResponse } from '../http/response-masking.ts'
 import { httpRefusal } from '../rescue/http.ts'
 import { createMessageJournal } from './message-journal.ts'
 import { openUpstream, type UpstreamAnswer } from './open-upstream.ts'
@@ -143,7 +143,7 @@ async function converse(
     answer.socket.destroy()
     throw error
   }
-  const headers = mask === undefined ? answer.headers : maskHead(answer.headers, mask, false).headers
+  const { headers } = planResponse({ mask, hidden: passed.credential?.hidden ?? [] }, answer.headers, false)
   writeSwitch(client, [
     ['upgrade', 'websocket'],
     ['connection', 'Upgrade'],

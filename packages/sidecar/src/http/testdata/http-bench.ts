@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { EventEmitter, once } from 'node:events'
 import { createServer as createHttp, type RequestListener } from 'node:http'
 import { connect, createServer as createTcp, type AddressInfo, type Server, type Socket } from 'node:net'
 import { connect as connectTls, createSecureContext } from 'node:tls'
@@ -20,6 +21,8 @@ export const host = 'api.example.test'
 export interface Bench {
   readonly port: number
   readonly records: { kind: string; attributes: Record<string, unknown>; body?: string }[]
+  /** The first record of the kind, as soon as there is one: an answer is recorded after the client has it. */
+  recorded(kind: string): Promise<Bench['records'][number]>
   readonly asked: AuthorizeRequest[]
   setPolicy(rules: object[]): void
 }
@@ -89,6 +92,7 @@ export async function start(
 ): Promise<Bench> {
   let policy = policyOf(rules)
   const records: Bench['records'] = []
+  const appended = new EventEmitter()
   const asked: AuthorizeRequest[] = []
   const listeners = new Set<(policy: CompiledPolicy | undefined) => void>()
   const engine: Engine = {
@@ -111,6 +115,7 @@ export async function start(
         if (options.auditFails === true)
           return Promise.reject(new AuditUnavailableError('ERR_AUDIT_UNAVAILABLE', 'the audit log is full'))
         records.push({ kind, attributes, ...(appendOptions?.body === undefined ? {} : { body: appendOptions.body }) })
+        appended.emit('record')
         return Promise.resolve(records.length)
       },
     },
@@ -182,6 +187,13 @@ export async function start(
   return {
     port,
     records,
+    async recorded(kind) {
+      for (;;) {
+        const record = records.find((each) => each.kind === kind)
+        if (record !== undefined) return record
+        await once(appended, 'record')
+      }
+    },
     asked,
     setPolicy(next) {
       policy = policyOf(next)
@@ -208,7 +220,7 @@ export const curl = async (port: number, ...args: string[]): Promise<string> => 
 }
 
 /** Bytes in, all bytes out until the server closes or nothing more is expected. */
-export function raw(port: number, request: string, until: 'head' | 'close' = 'head'): Promise<string> {
+export function raw(port: number, request: string | Buffer, until: 'head' | 'close' = 'head'): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1')
     let received = ''
