@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Http2ServerRequest } from 'node:http2'
+import { Http2ServerRequest } from 'node:http2'
 
 export type ServerRequest = IncomingMessage | Http2ServerRequest
 
 /** Node's compatibility API gives the answers of HTTP/2 the members of these. */
 export type Answer = ServerResponse
 
-export const isHttp2 = (request: ServerRequest): request is Http2ServerRequest => request.httpVersionMajor === 2
+/** By what parsed it: a client may write any version in the words of HTTP/1.1. */
+export const isHttp2 = (request: ServerRequest): request is Http2ServerRequest => request instanceof Http2ServerRequest
 
 /** Names and values as they came, without HTTP/2's pseudo-header fields. */
 export function headerPairs(rawHeaders: readonly string[]): [string, string][] {

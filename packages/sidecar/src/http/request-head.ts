@@ -23,6 +23,13 @@ const meaningful = [
   'git-protocol',
 ]
 
+const strict = new Set(['host', 'content-length', 'transfer-encoding', ...meaningful])
+
+/** CGI and its heirs read `Content_Length` as `Content-Length` (RFC 3875 §4.1.18); what is judged has one spelling. */
+function isAlias(name: string): boolean {
+  return name.includes('_') && strict.has(name.toLowerCase().replaceAll('_', '-'))
+}
+
 /** Methods that a proxy cannot judge: CONNECT opens a raw tunnel, TRACE echoes credentials. */
 const refusedMethods = new Set(['CONNECT', 'TRACE', 'TRACK'])
 
@@ -33,20 +40,17 @@ export function parseRequestHead(
   tls: { readonly serverName?: string } | undefined,
 ): RequestHead | Refusal {
   const headers = headerPairs(request.rawHeaders)
-  const values = (name: string) => headers.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value)
   const method = request.method ?? ''
   if (refusedMethods.has(method)) return unparseable(`method ${method} is not supported`)
-  if (values('host').length > 1 || values('content-length').length > 1)
-    return unparseable('host and content-length: expected at most one each')
-  if (values('transfer-encoding').length > 0 && values('content-length').length > 0)
-    return unparseable('transfer-encoding and content-length exclude each other')
+  const ambiguity = ambiguityOf(request, headers)
+  if (ambiguity !== undefined) return unparseable(ambiguity)
   const raw = rawTarget(request, connection)
   if (raw === undefined) return unparseable('request target: expected a path')
   const authority = parseAuthority(
-    raw.authority ?? (isHttp2(request) ? request.authority : undefined) ?? values('host')[0] ?? '',
+    raw.authority ?? (isHttp2(request) ? request.authority : undefined) ?? valuesOf(headers, 'host')[0] ?? '',
   )
   if (authority === undefined) return unparseable('host: expected one host name and an optional port')
-  const [host] = values('host')
+  const [host] = valuesOf(headers, 'host')
   if (host !== undefined && parseAuthority(host)?.host !== authority.host)
     return mismatch('host, :authority and the request target name different hosts')
   const target = requestTarget(connection, tls?.serverName, authority)
@@ -61,12 +65,33 @@ export function parseRequestHead(
   }
 }
 
+/** What another parser could frame or name otherwise. */
+function ambiguityOf(request: ServerRequest, headers: readonly [string, string][]): string | undefined {
+  if (!isHttp2(request) && request.httpVersion !== '1.1' && request.httpVersion !== '1.0')
+    return 'version: expected HTTP/1.1, HTTP/1.0 or HTTP/2'
+  if (headers.some(([name]) => isAlias(name))) return 'header names: expected hyphens, not underscores'
+  const lengths = valuesOf(headers, 'content-length')
+  if (valuesOf(headers, 'host').length > 1 || lengths.length > 1)
+    return 'host and content-length: expected at most one each'
+  const codings = valuesOf(headers, 'transfer-encoding')
+  if (codings.length === 0) return undefined
+  if (lengths.length > 0) return 'transfer-encoding and content-length exclude each other'
+  // Any other coding would have to be forwarded, and HTTP/1.0 knows none (RFC 9112 §6.1).
+  if (codings.join(',').toLowerCase() !== 'chunked' || request.httpVersion === '1.0')
+    return 'transfer-encoding: expected chunked alone, in HTTP/1.1'
+  return undefined
+}
+
+function valuesOf(headers: readonly [string, string][], wanted: string): string[] {
+  return headers.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value)
+}
+
 /** Of what will be forwarded only: a field that Connection names never reaches the upstream, so it may not sway the verdict. */
 function facetHeaders(headers: readonly [string, string][]): Record<string, string> {
   const forwarded = endToEndHeaders(headers)
   return Object.fromEntries(
     meaningful.flatMap((name) => {
-      const values = forwarded.filter(([header]) => header.toLowerCase() === name).map(([, value]) => value)
+      const values = valuesOf(forwarded, name)
       return values.length === 0 ? [] : [[name, values.join(', ')]]
     }),
   )

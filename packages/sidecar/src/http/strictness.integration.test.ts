@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { connect, createServer as createTcp } from 'node:net'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { createTestAuthority } from '@chaperone/testkit'
@@ -129,56 +128,5 @@ describe('a slow client', () => {
     const bench = await start(1, allow())
     const request = `GET / HTTP/1.1\r\nHost: ${host}\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`
     expect(await raw(bench.port, request)).toMatch(/^HTTP\/1\.1 431 /)
-  })
-})
-
-describe('smuggling', () => {
-  const evil = `GET /admin HTTP/1.1\r\nHost: ${host}\r\n\r\n`
-  test.each([
-    [
-      'CL.TE',
-      `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${evil.length + 5}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n${evil}`,
-    ],
-    [
-      'two lengths',
-      `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0\r\nContent-Length: ${evil.length}\r\n\r\n${evil}`,
-    ],
-    ['a length list', `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 0, ${evil.length}\r\n\r\n${evil}`],
-    ['a signed length', `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: +5\r\n\r\nhello`],
-    ['space before the colon', `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length : 5\r\n\r\nhello`],
-    ['a coding that is not known', `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n`],
-    ['chunked twice', `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n`],
-    ['a bare line feed in the head', `POST / HTTP/1.1\r\nHost: ${host}\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`],
-    ['a folded header', `GET / HTTP/1.1\r\nHost: ${host}\r\nX: a\r\n b\r\n\r\n`],
-    ['NUL in a value', `GET / HTTP/1.1\r\nHost: ${host}\r\nX: a\0b\r\n\r\n`],
-    ['HTTP/0.9', 'GET /\r\n\r\n'],
-    [
-      'a chunk size that overflows',
-      `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff1\r\nx\r\n0\r\n\r\n`,
-    ],
-  ])('%s never becomes a second request', async (_name, request) => {
-    const seen: string[] = []
-    const origin = await upstream((incoming: IncomingMessage, response) => {
-      seen.push(incoming.url ?? '')
-      incoming.resume()
-      response.end('ok')
-    })
-    const { port } = await start(origin.port, allow())
-    await raw(port, request).catch(() => '')
-    expect(seen).not.toContain('/admin')
-  })
-
-  test('a request behind a denied one on the same connection is judged for itself', async () => {
-    const seen: string[] = []
-    const origin = await upstream((incoming, response) => {
-      seen.push(incoming.url ?? '')
-      response.end('ok')
-    })
-    const { port } = await start(origin.port, allow({ match: { http: { paths: ['/open'] } } }))
-    await raw(
-      port,
-      `POST /closed HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 3\r\n\r\nabcGET /open HTTP/1.1\r\nHost: ${host}\r\n\r\nGET /closed HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
-    )
-    expect(seen.filter((path) => path !== '/open')).toEqual([])
   })
 })

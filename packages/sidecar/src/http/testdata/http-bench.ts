@@ -44,18 +44,25 @@ export const listen = async (server: Server): Promise<number> => {
   return (server.address() as AddressInfo).port
 }
 
-/** An upstream behind a counter of every byte that reaches it. */
-export async function upstream(listener: RequestListener): Promise<{ port: number; bytes: () => number }> {
+/** An upstream, and every byte that reaches it (its beginning, of what is long). */
+export async function upstream(
+  listener: RequestListener,
+): Promise<{ port: number; bytes: () => number; received: () => string }> {
   const http = createHttp(listener)
   let bytes = 0
+  let received = ''
   const port = await listen(
     createTcp((socket) => {
-      socket.on('data', (chunk) => (bytes += chunk.length))
       http.emit('connection', socket)
+      // After the server: Node's parser reads past listeners that were there before it.
+      socket.on('data', (chunk) => {
+        bytes += chunk.length
+        if (received.length < 65_536) received += chunk.toString('latin1')
+      })
     }),
   )
   closers.push(() => http.closeAllConnections())
-  return { port, bytes: () => bytes }
+  return { port, bytes: () => bytes, received: () => received }
 }
 
 const policyOf = (rules: object[]): CompiledPolicy => {
@@ -81,7 +88,7 @@ export async function start(
   options: {
     authority?: TestAuthority
     secureUpstream?: boolean
-    outcome?: (request: AuthorizeRequest) => Refusal | undefined
+    outcome?: (request: AuthorizeRequest, signal: AbortSignal) => Refusal | undefined | Promise<Refusal | undefined>
     /** Nothing can be recorded. */
     auditFails?: boolean
     aliases?: readonly string[]
@@ -142,13 +149,13 @@ export async function start(
           secure.once('secureConnect', () => resolve(secure)).once('error', reject)
         }),
     },
-    authorize(request) {
+    async authorize(request, signal) {
       asked.push(request)
       const verdict = policy.evaluate(request.action, 0)
-      const refusal = options.outcome?.(request)
-      if (refusal !== undefined) return Promise.resolve(refusal)
-      if (verdict.kind === 'deny') return Promise.resolve({ ...verdict, kind: 'refuse' })
-      return Promise.resolve({ kind: 'pass', effects: verdict.effects, rule: verdict.rule, requestSeq: 1 })
+      const refusal = await options.outcome?.(request, signal)
+      if (refusal !== undefined) return refusal
+      if (verdict.kind === 'deny') return { ...verdict, kind: 'refuse' }
+      return { kind: 'pass', effects: verdict.effects, rule: verdict.rule, requestSeq: 1 }
     },
   }
   const driver = createHttpDriver(
