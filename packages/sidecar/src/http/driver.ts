@@ -13,6 +13,7 @@ import type { ClientConnection, Engine } from '../engine/engine.ts'
 import type { TlsTerminator } from '../tls/tls-terminator.ts'
 import { serveUpgrade } from '../websocket/serve-upgrade.ts'
 import { serveExchange, type ExchangeContext, type OpenExchange } from './exchange.ts'
+import { limitSession } from './http2-timeouts.ts'
 import { clientTimeouts, maxHeadBytes, maxHeaders, maxStreams, type ClientTimeouts } from './limits.ts'
 import type { Answer, ServerRequest } from './message.ts'
 import { createUpstreamPools } from './upstream-pools.ts'
@@ -70,6 +71,7 @@ export function createHttpDriver(
   let accepting: ExchangeContext | undefined
   http2.on('session', (session: ServerHttp2Session) => {
     if (accepting !== undefined) contexts.set(session, accepting)
+    limitSession(session, timeouts)
     session.on('error', () => undefined)
   })
   const onHttp2 = (request: Http2ServerRequest, answer: Http2ServerResponse) =>
@@ -91,6 +93,8 @@ export function createHttpDriver(
   const take = (socket: Duplex, version: 'h2' | 'http/1.1', context: ExchangeContext): void => {
     contexts.set(socket, context)
     if (version === 'http/1.1') return void http1.emit('connection', socket)
+    // Half of a connection is of no use to HTTP/2, and node:http2 would not notice that the client is gone.
+    socket.once('end', () => socket.destroy())
     accepting = context
     http2.emit('connection', socket)
     accepting = undefined

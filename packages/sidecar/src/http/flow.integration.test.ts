@@ -1,13 +1,18 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { request as requestHttp, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
-import { connect } from 'node:net'
+import {
+  connect as connectHttp2,
+  createSecureServer as createHttp2Server,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+} from 'node:http2'
+import { connect, createServer as createTcp } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { createTestAuthority } from '@chaperone/testkit'
-import { allow, closeAll, closers, host, start, upstream } from './testdata/http-bench.ts'
+import { allow, closeAll, closers, host, listen, start, upstream } from './testdata/http-bench.ts'
 
 afterEach(closeAll)
 
@@ -214,6 +219,71 @@ describe('a client that leaves', () => {
     stream.close()
     await gone.promise
     expect(await answerOf(session, { ':path': '/open' })).toEqual({ status: 200, body: 'fine' })
+  })
+
+  test('over HTTP/2 altogether ends its requests upstream', async () => {
+    const [arrived, gone] = [waiting(), waiting()]
+    const { session } = await openHttp2(allow(), (_request, response) => {
+      response.on('close', gone.resolve)
+      arrived.resolve()
+    })
+    session.request({ ':path': '/' }).on('error', () => undefined)
+    await arrived.promise
+    session.destroy()
+    await gone.promise
+  })
+})
+
+describe('a dial upstream', () => {
+  /** An upstream that speaks TLS only to those that it is told to. */
+  const silent = async () => {
+    const authority = await createTestAuthority()
+    const { key, certificate } = await authority.issue(host)
+    const secure = createHttp2Server({ key, cert: certificate }, (_request, response) => response.end('fine'))
+    const [dialled, hungUp] = [waiting(), waiting()]
+    let speak: () => void = () => undefined
+    const port = await listen(
+      createTcp((socket) => {
+        socket.on('close', hungUp.resolve).on('error', () => undefined)
+        socket.on('data', (hello) => {
+          speak = () => {
+            socket.removeAllListeners('data').pause().unshift(hello)
+            secure.emit('connection', socket)
+          }
+          dialled.resolve()
+        })
+      }),
+    )
+    const bench = await start(port, allow(), { authority })
+    const session = connectHttp2(`https://${host}`, {
+      createConnection: () =>
+        connectTls({ port: bench.port, servername: host, ca: authority.certificate, ALPNProtocols: ['h2'] }),
+    })
+    closers.push(() => session.destroy())
+    return { dialled, hungUp, session, speak: () => speak() }
+  }
+
+  test.each([
+    ['its stream', (_session: ClientHttp2Session, stream: ClientHttp2Stream) => stream.close()],
+    ['its connection', (session: ClientHttp2Session) => session.destroy()],
+  ])('ends when the client that it is for ends %s', async (_name, leave) => {
+    const { dialled, hungUp, session } = await silent()
+    const stream = session.request({ ':path': '/' })
+    stream.on('error', () => undefined)
+    await dialled.promise
+    leave(session, stream)
+    await hungUp.promise
+  })
+
+  test('goes on for another request that waits for it', async () => {
+    const { dialled, session, speak } = await silent()
+    const first = session.request({ ':path': '/' })
+    await dialled.promise
+    const second = answerOf(session, { ':path': '/' })
+    first.close()
+    await once(first, 'close')
+    speak()
+    expect(await second).toEqual({ status: 200, body: 'fine' })
   })
 })
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect as connectHttp2, constants, type ClientHttp2Session } from 'node:http2'
 import { connect, createServer as createTcp } from 'node:net'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { createTestAuthority } from '@chaperone/testkit'
@@ -122,6 +124,43 @@ describe('a slow client', () => {
     // The beginning of a handshake record whose rest never comes.
     socket.write(Buffer.from([0x16, 0x03, 0x01, 0x01, 0x00, 0x01]))
     await closed
+  })
+
+  test.each([
+    ['that opens no stream', { headMs: 50 }, () => undefined],
+    [
+      'whose last stream has ended, pings or not',
+      { keepAliveMs: 50 },
+      (session: ClientHttp2Session) => {
+        session
+          .request({ ':path': '/' })
+          .on('close', () => session.ping(() => undefined))
+          .resume()
+      },
+    ],
+  ])('of HTTP/2 %s is closed', async (_name, timeouts, act) => {
+    const origin = await upstream((_request, response) => response.end('fine'))
+    const bench = await start(origin.port, allow(), { timeouts })
+    const session = connectHttp2(`http://${host}:443`, { createConnection: () => connect(bench.port, '127.0.0.1') })
+    closers.push(() => session.destroy())
+    const closed = once(session, 'close')
+    act(session)
+    await closed
+  })
+
+  test('of HTTP/2 that never ends its request loses the stream, and only that', async () => {
+    const origin = await upstream((request, response) => {
+      if (request.method === 'GET') response.end('fine')
+    })
+    const bench = await start(origin.port, allow(), { timeouts: { headMs: 50, requestMs: 50 } })
+    const session = connectHttp2(`http://${host}:443`, { createConnection: () => connect(bench.port, '127.0.0.1') })
+    closers.push(() => session.destroy())
+    const endless = session.request({ ':path': '/', ':method': 'POST' }).on('error', () => undefined)
+    endless.write('a')
+    await once(endless, 'close')
+    expect(endless.rstCode).toBe(constants.NGHTTP2_CANCEL)
+    const [head] = (await once(session.request({ ':path': '/' }), 'response')) as [Record<string, unknown>]
+    expect(head[':status']).toBe(200)
   })
 
   test('with a head that is too large is told so', async () => {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { PassThrough } from 'node:stream'
 import { Pool } from 'undici'
 import type { Target } from '@chaperone/core'
 import type { UpstreamDialer } from '../engine/engine.ts'
@@ -58,15 +59,22 @@ function createPool(dialer: UpstreamDialer, { target, scheme, cidrs, http2 }: Po
     headersTimeout: upstreamHeadTimeoutMs,
     bodyTimeout: upstreamIdleTimeoutMs,
     connect: (_options, callback) => {
-      dial().then(
+      const wanted = new AbortController()
+      dial(wanted.signal).then(
         (socket) => callback(null, socket),
         (error: unknown) => callback(error as Error, null),
       )
+      // undici destroys what it is given here when no request waits for the connection any more.
+      return new PassThrough({
+        destroy(error, done) {
+          wanted.abort()
+          done(error)
+        },
+      })
     },
   })
 
-  async function dial(): Promise<Socket> {
-    const { signal } = new AbortController()
+  async function dial(signal: AbortSignal): Promise<Socket> {
     const socket = await dialer.connect(target, { ...(cidrs === undefined ? {} : { cidrs }), signal })
     if (scheme === 'http') return socket
     return dialer.secure(socket, {

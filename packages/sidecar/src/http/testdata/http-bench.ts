@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { createServer as createHttp, type RequestListener } from 'node:http'
 import { connect, createServer as createTcp, type AddressInfo, type Server, type Socket } from 'node:net'
-import { connect as connectTls, createSecureContext } from 'node:tls'
+import { createSecureContext } from 'node:tls'
 import { promisify } from 'node:util'
 import { systemClock, systemRandom, type Action } from '@chaperone/core'
 import { agentSession, parseResource, type AgentSession } from '@chaperone/api'
@@ -12,6 +12,7 @@ import type { TestAuthority } from '@chaperone/testkit'
 import { pino } from 'pino'
 import type { AuthorizeRequest, Engine, Refusal } from '../../engine/engine.ts'
 import { AuditUnavailableError } from '../../engine/recorder.ts'
+import { createSecure } from '../../upstream/secure.ts'
 import { createHttpDriver } from '../driver.ts'
 import { clientTimeouts, type ClientTimeouts } from '../limits.ts'
 
@@ -138,16 +139,7 @@ export async function start(
           const socket = connect({ port: upstreamPort, host: '127.0.0.1', signal })
           socket.once('connect', () => resolve(socket)).once('error', reject)
         }),
-      secure: (socket, { servername, alpnProtocols }) =>
-        new Promise((resolve, reject) => {
-          const secure = connectTls({
-            socket: socket,
-            servername,
-            ca: options.authority?.certificate,
-            ...(alpnProtocols ? { ALPNProtocols: [...alpnProtocols] } : {}),
-          })
-          secure.once('secureConnect', () => resolve(secure)).once('error', reject)
-        }),
+      secure: createSecure(() => options.authority?.certificate ?? ''),
     },
     async authorize(request, signal) {
       asked.push(request)
