@@ -1,7 +1,8 @@
 import type { Clock, Random } from '@chaperone/core'
 import type { Logger } from 'pino'
+import { createApprovalBook } from '../approvals/approval-book.ts'
 import { createApprovalGate, type ApprovalGate } from '../approvals/approval-gate.ts'
-import { createApprovalJournal } from '../approvals/approval-journal.ts'
+import { createApprovalJournal, type ApprovalJournal } from '../approvals/approval-journal.ts'
 import type { ApprovalDirector } from '../approvals/held-action.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import { createAuthorize } from './authorize.ts'
@@ -31,8 +32,14 @@ export function createEngine(ports: EnginePorts): { engine: Engine; gate: Approv
   const recorder = createRecorder({ trail, policy, counters, clock, log })
   const masks = createMaskCache(policy, ports.maskKey)
   const journal = createApprovalJournal(recorder, clock, log)
-  const gate = createApprovalGate({ director, journal, clock, log })
+  const approvals = createApprovalBook(clock)
+  const learned: ApprovalJournal['learned'] = (state, ask) => {
+    approvals.learned(state)
+    journal.learned(state, ask)
+  }
+  const gate = createApprovalGate({ director, journal: { learned }, clock, log })
   const authorize = createAuthorize({ policy, masks, gate, recorder, counters, clock, log })
   const mask = (profiles: readonly string[]) => masks.get(profiles)
-  return { engine: { clock, random, log, policy, recorder, upstream, credentials, mask, authorize }, gate, counters }
+  const engine = { clock, random, log, policy, recorder, upstream, credentials, approvals, mask, authorize }
+  return { engine, gate, counters }
 }

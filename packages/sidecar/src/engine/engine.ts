@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { Action, Clock, DenialReason, PodRef, Random, RuleRef, Target } from '@chaperone/core'
 import type { Mask } from '@chaperone/mask'
 import type { CompiledPolicy, Effects, Verdict } from '@chaperone/policy'
+import type { ApprovalBook } from '../approvals/approval-book.ts'
 
 /**
  * What protocol drivers share. A driver turns bytes into actions, asks `authorize`, and performs what it is told;
@@ -18,6 +19,7 @@ export interface Engine {
   readonly recorder: Recorder
   readonly upstream: UpstreamDialer
   readonly credentials: CredentialStore
+  readonly approvals: Pick<ApprovalBook, 'watch'>
   /** The mask of these profiles under the policy in force; undefined when `profiles` is empty. */
   mask(profiles: readonly string[]): Mask | undefined
   /**

@@ -1,5 +1,5 @@
 import type { Refusal } from '../engine/engine.ts'
-import { grpcRefusal, httpRefusal } from '../rescue/http.ts'
+import { grpcRefusal, httpRefusal, type HttpRefusal } from '../rescue/http.ts'
 import { isHttp2, type Answer, type ServerRequest } from './message.ts'
 
 /** Says no in the protocol the client speaks. The connection stays usable: what is left of the request is read and dropped. */
@@ -9,7 +9,12 @@ export function answerRefusal(request: ServerRequest, answer: Answer, refusal: R
     writeHead(answer, 200, Object.entries(grpcRefusal(refusal)))
     return void answer.end()
   }
-  const { status, headers, body } = httpRefusal(refusal)
+  answerWith(request, answer, httpRefusal(refusal))
+}
+
+/** An answer of our own, whole. */
+export function answerWith(request: ServerRequest, answer: Answer, { status, headers, body }: HttpRefusal): void {
+  if (answer.destroyed) return
   writeHead(answer, status, [...Object.entries(headers), ['content-length', String(Buffer.byteLength(body))]])
   answer.end(request.method === 'HEAD' ? undefined : body)
 }

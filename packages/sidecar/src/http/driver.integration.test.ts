@@ -142,7 +142,9 @@ describe('a refused exchange', () => {
     const answer = await curl(bench.port, '-d', 'amount=5')
     expect(answer).toMatch(/^HTTP\/1\.1 423 /)
     expect(answer).toMatch(/retry-after: 20/)
-    expect(answer).toContain('"approval":{"id":"devin-1"}')
+    const url = '/.well-known/chaperone/approvals/devin-1?wait=55s'
+    expect(answer).toContain(`"approval":{"id":"devin-1","url":"${url}"}`)
+    expect(answer).toContain(`link: <${url}>; rel="status"\r\n`)
     expect(bench.asked[0]?.action).toMatchObject({ http: { body: { bytes: 8 } } })
     expect(Buffer.from(bench.asked[0]!.payload!.bytes).toString()).toBe('amount=5')
     expect(origin.bytes()).toBe(0)

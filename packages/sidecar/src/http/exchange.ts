@@ -3,14 +3,16 @@ import { PassThrough } from 'node:stream'
 import { errorText, sha256Hex, type Action, type Target } from '@chaperone/core'
 import { MaskError, type Mask } from '@chaperone/mask'
 import type { Effects } from '@chaperone/policy'
+import { ownPrefix } from '../approvals/approval-path.ts'
 import { CredentialError, DeniedError, UpstreamError } from '../errors.ts'
 import type { ClientConnection, Engine, Refusal } from '../engine/engine.ts'
 import { AuditUnavailableError } from '../engine/recorder.ts'
 import { httpRefusal } from '../rescue/http.ts'
-import { answerRefusal } from './answer.ts'
+import { answerRefusal, answerWith } from './answer.ts'
 import { credentialHeader, withCredential, type CredentialHeader } from './credential.ts'
 import { maxJudgedBodyBytes } from './limits.ts'
 import { endToEndHeaders, isHttp2, type Answer, type ServerRequest } from './message.ts'
+import { isOwn, ownAnswer } from './own-answers.ts'
 import { payloadOf } from './payload.ts'
 import { readBody } from './read-body.ts'
 import { parseRequestHead, type RequestHead } from './request-head.ts'
@@ -50,7 +52,10 @@ export async function serveExchange(context: ExchangeContext, request: ServerReq
   const gone = new AbortController()
   answer.on('close', () => gone.abort())
   try {
-    const passed = await admit(context, request, answer, gone.signal)
+    const head = parseRequestHead(request, context.connection, context.tls)
+    if (!('kind' in head) && isOwn(head))
+      return answerWith(request, answer, await ownAnswer(context.engine, head, gone.signal))
+    const passed = await judge(context, head, { request, answer, signal: gone.signal })
     if ('kind' in passed) return answerRefusal(request, answer, passed)
     const exchange: OpenExchange = {
       connection: context.connection,
@@ -84,16 +89,25 @@ export function enter({ engine, open }: ExchangeContext, exchange: OpenExchange)
   if (verdict.kind === 'deny') throw new DeniedError({ ...verdict, kind: 'refuse' })
 }
 
-/** From the head to the verdict. Also used for upgrades, which have no body. */
-export async function admit(
+/** From the head of an upgrade to the verdict. */
+export function admit(
   context: ExchangeContext,
   request: ServerRequest,
-  answer: Pick<Answer, 'writeContinue'> | undefined,
+  answer: undefined,
   signal: AbortSignal,
 ): Promise<PassedExchange | Refusal> {
-  const { engine, connection, tls } = context
+  const head = parseRequestHead(request, context.connection, context.tls)
+  const own: Refusal = { kind: 'refuse', reason: 'Unparseable', message: `${ownPrefix}: expected no upgrade` }
+  return judge(context, !('kind' in head) && isOwn(head) ? own : head, { request, answer, signal })
+}
+
+async function judge(
+  context: ExchangeContext,
+  head: RequestHead | Refusal,
+  { request, answer, signal }: { request: ServerRequest; answer: Answer | undefined; signal: AbortSignal },
+): Promise<PassedExchange | Refusal> {
+  const { engine, connection } = context
   const startedMs = engine.clock.elapsedMs()
-  const head = parseRequestHead(request, connection, tls)
   if ('kind' in head) return recordBlocked(context, head)
   let body: Buffer | undefined
   if (engine.policy.current?.readsBody(head.target, head.http) === true) {

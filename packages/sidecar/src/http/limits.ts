@@ -34,3 +34,5 @@ export const maxPools = 128
 export const maxUpstreamConnections = 64
 /** Decompressed to compressed bytes; beyond it a body is a bomb. */
 export const maxExpansion = 200
+/** How long an agent may wait for a decision by one request; clients give up on a head after a minute or two. */
+export const maxApprovalWaitMs = 60_000

@@ -149,6 +149,7 @@ function createTestEngine(): Engine {
         return Promise.resolve(records.length)
       },
     },
+    approvals: { watch: () => Promise.resolve(undefined) },
     credentials: { read: () => Promise.resolve('db-s3cret') },
     mask: (profiles) =>
       compileMask(

@@ -1,4 +1,5 @@
 import { denials, ruleId, type DenialReason } from '@chaperone/core'
+import { approvalPath } from '../approvals/approval-path.ts'
 import type { Refusal } from '../engine/engine.ts'
 
 /** A refusal in HTTP's words. */
@@ -37,25 +38,36 @@ export function httpRefusal(refusal: Refusal): HttpRefusal {
   const { title, next } = denials[reason]
   const status = statuses[reason]
   const retryAfter = approval?.retryAfterSeconds ?? (status === 503 ? 15 : undefined)
-  const problem = {
-    type: `https://chaperone.dev/problems/${reason}`,
+  // A reference, resolved against the URL of the request: the sidecar answers on whatever host that was.
+  const url = approval !== undefined && reason === 'ApprovalPending' ? approvalPath(approval.name) : undefined
+  return problem(status, reason, {
+    headers: {
+      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
+      // RFC 8631 §4.3
+      ...(url === undefined ? {} : { link: `<${url}>; rel="status"` }),
+    },
     title,
-    status,
     detail: message,
     reason,
     ...(rule === undefined ? {} : { rule: ruleId(rule) }),
-    next,
-    ...(approval === undefined ? {} : { approval: { id: approval.name } }),
+    next: url === undefined ? next : `GET approval.url on this host answers when a person has decided. ${next}`,
+    ...(approval === undefined ? {} : { approval: { id: approval.name, ...(url === undefined ? {} : { url }) } }),
     ...(retryAfter === undefined ? {} : { retryAfter }),
-  }
+  })
+}
+
+interface ProblemDetails {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly title: string
+  readonly detail: string
+  readonly [extension: string]: unknown
+}
+
+export function problem(status: number, name: string, { headers, title, ...rest }: ProblemDetails): HttpRefusal {
   return {
     status,
-    headers: {
-      'content-type': 'application/problem+json',
-      'cache-control': 'no-store',
-      ...(retryAfter === undefined ? {} : { 'retry-after': String(retryAfter) }),
-    },
-    body: `${JSON.stringify(problem)}\n`,
+    headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers },
+    body: `${JSON.stringify({ type: `https://chaperone.dev/problems/${name}`, title, status, ...rest })}\n`,
   }
 }
 

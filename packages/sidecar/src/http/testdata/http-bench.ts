@@ -10,6 +10,7 @@ import { compileMask } from '@chaperone/mask'
 import { compilePolicy, resolvePolicy, type CompiledPolicy } from '@chaperone/policy'
 import type { TestAuthority } from '@chaperone/testkit'
 import { pino } from 'pino'
+import { createApprovalBook, type ApprovalBook } from '../../approvals/approval-book.ts'
 import type { AuthorizeRequest, Engine, Refusal } from '../../engine/engine.ts'
 import { AuditUnavailableError } from '../../engine/recorder.ts'
 import { createSecure } from '../../upstream/secure.ts'
@@ -25,6 +26,7 @@ export interface Bench {
   /** The first record of the kind, as soon as there is one: an answer is recorded after the client has it. */
   recorded(kind: string): Promise<Bench['records'][number]>
   readonly asked: AuthorizeRequest[]
+  readonly approvals: ApprovalBook
   setPolicy(rules: object[]): void
 }
 
@@ -102,6 +104,7 @@ export async function start(
   const records: Bench['records'] = []
   const appended = new EventEmitter()
   const asked: AuthorizeRequest[] = []
+  const approvals = createApprovalBook(systemClock)
   const listeners = new Set<(policy: CompiledPolicy | undefined) => void>()
   const engine: Engine = {
     clock: systemClock,
@@ -128,6 +131,7 @@ export async function start(
       },
     },
     credentials: { read: options.credential ?? (() => Promise.resolve('s3cret')) },
+    approvals,
     mask: (profiles) =>
       compileMask(
         policy.source.maskingProfiles.filter((profile) => profiles.includes(profile.name)),
@@ -194,6 +198,7 @@ export async function start(
       }
     },
     asked,
+    approvals,
     setPolicy(next) {
       policy = policyOf(next)
       for (const listener of listeners) listener(policy)
@@ -213,7 +218,7 @@ export const curl = async (port: number, ...args: string[]): Promise<string> => 
     '-H',
     `Host: ${host}`,
     ...args,
-    `http://127.0.0.1:${port}${args.some((arg) => arg.startsWith('/')) ? '' : '/'}`,
+    `http://127.0.0.1:${port}/`,
   ])
   return stdout
 }
