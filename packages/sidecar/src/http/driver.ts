@@ -107,6 +107,7 @@ export function createHttpDriver(
         engine,
         pools,
         connection,
+        timeouts,
         open,
         tls: hello === undefined ? undefined : hello.serverName === undefined ? {} : { serverName: hello.serverName },
       }

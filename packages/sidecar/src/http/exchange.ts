@@ -10,13 +10,14 @@ import { AuditUnavailableError } from '../engine/recorder.ts'
 import { httpRefusal } from '../rescue/http.ts'
 import { answerRefusal, answerWith } from './answer.ts'
 import { credentialHeader, withCredential, type CredentialHeader } from './credential.ts'
-import { maxJudgedBodyBytes } from './limits.ts'
+import { maxJudgedBodyBytes, type ClientTimeouts } from './limits.ts'
 import { endToEndHeaders, isHttp2, type Answer, type ServerRequest } from './message.ts'
 import { isOwn, ownAnswer } from './own-answers.ts'
 import { payloadOf } from './payload.ts'
 import { readBody } from './read-body.ts'
 import { parseRequestHead, type RequestHead } from './request-head.ts'
 import { relayResponse, type UpstreamResponse } from './response.ts'
+import { createSignOfLife } from './sign-of-life.ts'
 import type { UpstreamPools } from './upstream-pools.ts'
 
 /** What every exchange of a connection shares. */
@@ -26,6 +27,7 @@ export interface ExchangeContext {
   readonly connection: ClientConnection
   /** Present when the client speaks TLS. */
   readonly tls: { readonly serverName?: string } | undefined
+  readonly timeouts: ClientTimeouts
   /** Exchanges under way: what they do, and how to cut them. */
   readonly open: Set<OpenExchange>
 }
@@ -120,14 +122,19 @@ async function judge(
         message: `a body that a rule reads has at most ${maxJudgedBodyBytes} bytes`,
       })
   }
-  const authorization = await engine.authorize(
-    {
-      connectionId: connection.id,
-      action: actionOf(head, body),
-      ...(body === undefined || body.length === 0 ? {} : { payload: await payloadOf(head, body) }),
-    },
-    signal,
-  )
+  const payload = body === undefined || body.length === 0 ? undefined : await payloadOf(head, body)
+  const signs = answer === undefined ? undefined : createSignOfLife(request, answer, context.timeouts.signMs)
+  const authorization = await engine
+    .authorize(
+      {
+        connectionId: connection.id,
+        action: actionOf(head, body),
+        ...(payload === undefined ? {} : { payload }),
+        onHeld: () => signs?.start(),
+      },
+      signal,
+    )
+    .finally(() => signs?.stop())
   if (authorization.kind === 'refuse') return authorization
   const { effects, requestSeq } = authorization
   const credential =

@@ -1,13 +1,14 @@
 /** A head larger than this is answered with 431. Cookies and tokens fit. */
 export const maxHeadBytes = 32 * 1024
 export const maxHeaders = 200
-/** How long a client may take; all in milliseconds. */
+/** How long a client may take; and how often it hears of us; all in milliseconds. */
 export interface ClientTimeouts {
   readonly headMs: number
   readonly requestMs: number
   readonly keepAliveMs: number
   readonly handshakeMs: number
   readonly checkMs: number
+  readonly signMs: number
 }
 export const clientTimeouts: ClientTimeouts = {
   /** A client that has not sent its whole head by then is hostile or gone. */
@@ -20,6 +21,8 @@ export const clientTimeouts: ClientTimeouts = {
   handshakeMs: 15_000,
   /** How often the first two are looked at. */
   checkMs: 5_000,
+  /** How often a client is told that its request is held; silence of 30 s is where the first of them hang up. */
+  signMs: 20_000,
 }
 /** Bodies that a rule must see whole before it decides. */
 export const maxJudgedBodyBytes = 1024 * 1024
