@@ -288,6 +288,18 @@ describe('a dial upstream', () => {
 })
 
 describe('on one HTTP/2 connection', () => {
+  test('the trailers of a request, which no verdict covers, do not go upstream', async () => {
+    const { origin, session } = await openHttp2(allow(), (request, response) => {
+      request.resume().on('end', () => response.end(JSON.stringify(request.trailers)))
+    })
+    const stream = session.request({ ':path': '/', ':method': 'POST' }, { waitForTrailers: true })
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-late': '1' }))
+    stream.end('hello')
+    expect(Buffer.concat((await stream.toArray()) as Buffer[]).toString()).toBe('{}')
+    expect(origin.received()).toContain('hello')
+    expect(origin.received()).not.toContain('x-late')
+  })
+
   test.each([
     ['another host', { ':authority': 'evil.test' }],
     ['another port', { ':authority': `${host}:22` }],
