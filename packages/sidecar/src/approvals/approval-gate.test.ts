@@ -133,29 +133,73 @@ describe('a held action', () => {
     expect(await outcome).toMatchObject({ reason: 'ApprovalExpired' })
   })
 
-  test('is cancelled when its client is gone and does not come back', async () => {
-    const { clock, hold, calls } = setUp()
+  const abandon = async ({ clock, hold }: ReturnType<typeof setUp>, digest?: string): Promise<void> => {
     const client = new AbortController()
-    const outcome = hold({ signal: client.signal })
+    const outcome = hold({ signal: client.signal, ...(digest === undefined ? {} : { digest }) })
     await clock.settle()
     client.abort()
     await outcome
-    await clock.advance(5000)
-    expect(calls).toEqual(['ask', 'cancel devin-1'])
+  }
+  const minutes = 60_000
+
+  test('is cancelled when its client is gone for five minutes', async () => {
+    const world = setUp()
+    await abandon(world)
+    await world.clock.advance(5 * minutes - 1)
+    expect(world.calls).toEqual(['ask'])
+    await world.clock.advance(1)
+    expect(world.calls).toEqual(['ask', 'cancel devin-1'])
+    expect(world.gate.open).toBe(0)
   })
 
-  test('finds its request again when the client retries at once', async () => {
-    const { clock, decide, hold, calls } = setUp()
-    const client = new AbortController()
-    const gone = hold({ signal: client.signal })
-    await clock.settle()
-    client.abort()
-    await gone
-    const retry = hold()
-    await clock.advance(6000)
-    decide({ outcome: 'Approved' })
-    expect(await retry).toMatchObject({ kind: 'pass' })
-    expect(calls).toEqual(['ask', 'consume devin-1'])
+  test('finds its request again when the client retries within that time, and a decision meanwhile counts', async () => {
+    const world = setUp()
+    await abandon(world)
+    await world.clock.advance(4 * minutes)
+    world.decide({ outcome: 'Approved' })
+    expect(await world.hold()).toMatchObject({ kind: 'pass' })
+    expect(world.calls).toEqual(['ask', 'consume devin-1'])
+  })
+
+  test('finds the decision again that it did not hear of while its client was gone', async () => {
+    const world = setUp()
+    await abandon(world)
+    world.requests[0] = { ...world.requests[0]!, outcome: 'Denied' }
+    expect(await world.hold()).toMatchObject({ reason: 'ApprovalDenied' })
+    expect(world.requests).toHaveLength(1)
+  })
+
+  test('has the whole time again after each retry', async () => {
+    const world = setUp()
+    await abandon(world)
+    await world.clock.advance(4 * minutes)
+    await abandon(world)
+    await world.clock.advance(4 * minutes)
+    expect(world.calls).toEqual(['ask', 'ask'])
+    await world.clock.advance(minutes)
+    expect(world.calls).toEqual(['ask', 'ask', 'cancel devin-1'])
+  })
+
+  test('is not cancelled when it was decided while its client was gone', async () => {
+    const world = setUp()
+    await abandon(world)
+    world.decide({ outcome: 'Denied' })
+    await world.clock.advance(5 * minutes)
+    expect(world.calls).toEqual(['ask'])
+  })
+
+  test('is cancelled at once at the end of the pod, and nothing is left to wake for', async () => {
+    const world = setUp()
+    await abandon(world)
+    await world.gate.close()
+    expect(world.calls).toEqual(['ask', 'cancel devin-1'])
+    expect(world.clock.sleepers).toEqual([])
+  })
+
+  test('is cancelled early when more than 64 others were abandoned after it', async () => {
+    const world = setUp()
+    for (let made = 0; made <= 64; made++) await abandon(world, `${made}`.padStart(64, '0'))
+    expect(world.calls.filter((call) => call.startsWith('cancel'))).toEqual(['cancel devin-1'])
   })
 })
 

@@ -34,10 +34,15 @@ export interface ApprovalGate {
 
 /** Actions that wait at once; each keeps a connection and its payload. */
 const maxHeld = 256
+/** Questions whose clients are gone and may come back. */
+const maxAbandoned = 64
 /** How often one held action asks: again each time that the answer was used up by an identical one. */
 const maxAsks = 8
-/** An agent whose client gave up often retries at once, and should find its request again. */
-const cancelAfterMs = 5000
+/**
+ * Clients give up after a minute or two, and agents think before they try again: only one that stays away so long is gone.
+ * The reviewer's work is not thrown away before.
+ */
+const goneAfterMs = 5 * 60_000
 const retryAfterSeconds = 15
 
 interface Ports {
@@ -53,6 +58,7 @@ export function createApprovalGate(ports: Ports): ApprovalGate {
   let open = 0
 
   const cancel = async (held: HeldAction): Promise<void> => {
+    held.grace?.abort()
     byDigest.delete(held.ask.action.digest)
     if (held.state === undefined || outcomeAt(held.state, clock.now()) !== 'Pending') return
     const { name } = held.state
@@ -66,10 +72,28 @@ export function createApprovalGate(ports: Ports): ApprovalGate {
     if (held.holders > 0) return
     // Answered as pending, or decided: the request lives on at the director, where the retry finds it.
     if (!isGone || held.state?.outcome !== 'Pending') return void byDigest.delete(held.ask.action.digest)
-    clock.sleep(cancelAfterMs).then(
-      () => (held.holders === 0 && byDigest.get(held.ask.action.digest) === held ? cancel(held) : undefined),
+    held.grace = new AbortController()
+    clock.sleep(goneAfterMs, held.grace.signal).then(
+      () => cancel(held),
       () => undefined,
     )
+    const abandoned = [...byDigest.values()].filter((each) => each.grace !== undefined)
+    if (abandoned.length > maxAbandoned && abandoned[0] !== undefined) void cancel(abandoned[0])
+  }
+  const join = (ask: ApprovalAsk): HeldAction => {
+    const held = byDigest.get(ask.action.digest) ?? createHeldAction(ask)
+    // Whoever is abandoned next is the last in line again.
+    byDigest.delete(ask.action.digest)
+    byDigest.set(ask.action.digest, held)
+    if (held.grace !== undefined) {
+      held.grace.abort()
+      held.grace = undefined
+      // News may have been lost while nobody waited.
+      if (held.state?.outcome === 'Pending') held.state = undefined
+    }
+    open += 1
+    held.holders += 1
+    return held
   }
   const spread = (state: ApprovalState): void => {
     const held = byDigest.get(state.digest)
@@ -83,10 +107,7 @@ export function createApprovalGate(ports: Ports): ApprovalGate {
     },
     async hold(ask, terms, signal) {
       if (open >= maxHeld) return unavailable(`${maxHeld} actions wait already`)
-      const held = byDigest.get(ask.action.digest) ?? createHeldAction(ask)
-      byDigest.set(ask.action.digest, held)
-      open += 1
-      held.holders += 1
+      const held = join(ask)
       try {
         return await holdUntilDecided(ports, held, terms, signal)
       } finally {

@@ -20,11 +20,21 @@ export interface HeldAction {
   /** Uses of the answer happen one after another: one consumption is one pass. */
   consuming: Promise<unknown>
   holders: number
+  /** Present while nobody waits: ends the time within which the client may come back. */
+  grace: AbortController | undefined
   readonly wake: Set<() => void>
 }
 
 export function createHeldAction(ask: ApprovalAsk): HeldAction {
-  return { ask, state: undefined, asking: undefined, consuming: Promise.resolve(), holders: 0, wake: new Set() }
+  return {
+    ask,
+    state: undefined,
+    asking: undefined,
+    consuming: Promise.resolve(),
+    holders: 0,
+    grace: undefined,
+    wake: new Set(),
+  }
 }
 
 /** Takes news over, whatever way it came, unless something newer of the same request is known. Wakes all holders. */
