@@ -237,7 +237,10 @@ describe('masking', () => {
 describe('while it runs', () => {
   test.each([
     ['a request', ''],
-    ['a WebSocket', 'Connection: Upgrade\r\nUpgrade: websocket\r\n'],
+    [
+      'a WebSocket',
+      'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n',
+    ],
   ])('%s that the policy comes to deny between its verdict and its way out never leaves', async (_name, fields) => {
     const origin = await upstream((_request, response) => response.end('secret'))
     const bench = await start(origin.port, allow({ credential: { secretRef: { name: 'token' }, as: 'BearerToken' } }), {

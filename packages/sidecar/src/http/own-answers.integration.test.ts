@@ -88,7 +88,11 @@ describe('an agent that asks for an approval by its name', () => {
 
   test.each([
     ['another method', `DELETE ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`, 405],
-    ['an upgrade', `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`, 400],
+    [
+      'an upgrade',
+      `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`,
+      400,
+    ],
     ['another host than it is connected to', `GET ${path} HTTP/1.1\r\nHost: evil.test\r\n\r\n`, 421],
   ])('with %s is refused, and no upstream hears of it', async (_name, request, status) => {
     const { origin, bench } = await setUp('Allow')
