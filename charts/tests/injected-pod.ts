@@ -26,6 +26,7 @@ export function injectedPod(name: string, change: (pod: HostilePod) => void = ()
       proxyUid: 424_242,
       session: { name: 'devin', uid: 'u-1', policyHash: 'h' },
       credentialSecrets: ['orders-db'],
+      serviceAccountToken: true,
     },
   )
   const copy = structuredClone(pod) as unknown as HostilePod

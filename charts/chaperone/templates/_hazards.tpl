@@ -29,7 +29,7 @@ The webhook refuses the same, all at once and with indexes (packages/operator/sr
     || has(v.downwardAPI) || has(v.projected) || has(v.persistentVolumeClaim) || has(v.ephemeral))
   message: "chaperone: expected emptyDir, configMap, secret, downwardAPI, projected, persistentVolumeClaim or ephemeral; other volumes reach into the node or over the network (spec.volumes)"
 - expression: >-
-    !variables.contained || variables.spec.?volumes.orValue([]).all(v, !has(v.projected) || v.name == 'chaperone-token'
+    !variables.contained || variables.spec.?volumes.orValue([]).all(v, !has(v.projected) || v.name in ['chaperone-token', 'chaperone-service-account']
     || v.projected.?sources.orValue([]).all(s, has(s.configMap) || has(s.secret) || has(s.downwardAPI) || has(s.clusterTrustBundle)))
   message: "chaperone: agents get no token of their service account (spec.volumes[*].projected.sources)"
 - expression: "!variables.contained || variables.agents.all(c, c.?securityContext.?capabilities.?add.orValue([]).size() == 0)"

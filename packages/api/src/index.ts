@@ -23,7 +23,7 @@ export {
 } from './kinds/approval-request.ts'
 export { kinds } from './kinds/index.ts'
 export type { Condition } from './shapes/condition.ts'
-export { approvalDefaults, type EgressRule } from './shapes/rule.ts'
+export { approvalDefaults, type Credential, type EgressRule } from './shapes/rule.ts'
 export { detectorNames, type DetectorName, type MaskingProfile } from './shapes/masking.ts'
 export { parseByteQuantity, parseDurationMs } from './shapes/scalars.ts'
 export { parseResource, type Parsed, type Problem } from './crd/parse-resource.ts'

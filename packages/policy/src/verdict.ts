@@ -1,11 +1,11 @@
 import type { DenialReason, RuleRef } from '@chaperone/core'
-import type { AgentSessionSpec, EgressRule } from '@chaperone/api'
+import type { AgentSessionSpec, Credential } from '@chaperone/api'
 
 /** What a rule adds to an action that may pass. */
 export interface Effects {
   /** Names of masking profiles, without repeats. */
   readonly mask: readonly string[]
-  readonly credential?: EgressRule['credential']
+  readonly credential?: Credential
   readonly auditLevel: AgentSessionSpec['audit']['level']
   /** Address ranges that the rule names; the resolved address must lie in one of them. */
   readonly cidrs?: readonly string[]

@@ -60,7 +60,7 @@ function buildEngine(config: Config, machine: Machine, state: PodState, director
       config.hostIps,
       ownAddresses(() => machine.clock.elapsedMs()),
     ),
-    caBundle: () => policy.current?.source.caBundle ?? '',
+    caBundle: (servername) => `${policy.current?.source.caBundle ?? ''}${state.clusterAuthority(servername)}`,
   })
   const credentials = createCredentialStore(config.credentialsDir)
   const { trail, maskKey } = state

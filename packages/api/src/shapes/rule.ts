@@ -95,20 +95,26 @@ const sqlMatch = object(
 const credential = withRules(
   object(
     {
-      secretRef: object(
-        {
-          name: objectName('Secret in the namespace of the session.'),
-          key: Type.String({
-            maxLength: 253,
-            pattern: '^[-._a-zA-Z0-9]+$',
-            default: 'password',
-            description: 'Key in the Secret.',
-          }),
-        },
-        { description: 'The Secret that holds the value. Only the sidecar mounts it; the agent never sees it.' },
+      secretRef: Type.Optional(
+        object(
+          {
+            name: objectName('Secret in the namespace of the session.'),
+            key: Type.String({
+              maxLength: 253,
+              pattern: '^[-._a-zA-Z0-9]+$',
+              default: 'password',
+              description: 'Key in the Secret.',
+            }),
+          },
+          {
+            description:
+              'The Secret that holds the value; required unless as is ServiceAccountToken. Only the sidecar mounts it; the agent never sees it.',
+          },
+        ),
       ),
-      as: enumeration(['BearerToken', 'BasicAuth', 'Header', 'PostgresPassword'], {
-        description: 'How the value is presented to the upstream.',
+      as: enumeration(['BearerToken', 'BasicAuth', 'Header', 'PostgresPassword', 'ServiceAccountToken'], {
+        description:
+          "How the value is presented to the upstream. ServiceAccountToken: the bearer token of the pod's own service account, for the Kubernetes API at kubernetes.default.svc; the agent holds a placeholder in its place.",
       }),
       header: Type.Optional(
         Type.String({ maxLength: 64, pattern: '^[A-Za-z0-9-]+$', description: 'Header name, for as: Header.' }),
@@ -126,6 +132,13 @@ const credential = withRules(
       fieldPath: '.header',
       reason: 'FieldValueRequired',
       check: (self) => self.as !== 'Header' || self.header !== undefined,
+    },
+    {
+      rule: "has(self.secretRef) != (self.as == 'ServiceAccountToken')",
+      message: 'secretRef is required, unless as is ServiceAccountToken, which has none',
+      fieldPath: '.secretRef',
+      reason: 'FieldValueInvalid',
+      check: (self) => (self.secretRef !== undefined) !== (self.as === 'ServiceAccountToken'),
     },
   ],
 )
@@ -189,6 +202,7 @@ const ruleFields = object(
 )
 
 export type EgressRule = Static<typeof ruleFields>
+export type Credential = NonNullable<EgressRule['credential']>
 
 export const rule = withRules(ruleFields, [
   {

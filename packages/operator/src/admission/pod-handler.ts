@@ -12,7 +12,7 @@ export interface PodHandlerPorts {
   readonly sessions: (namespace: string) => readonly AgentSession[]
   readonly namespaceLabels: (namespace: string) => Promise<Readonly<Record<string, string>>>
   readonly effectivePolicy: (session: AgentSession) => EffectivePolicy
-  readonly settings: () => Omit<InjectSettings, 'proxyUid' | 'session' | 'credentialSecrets'>
+  readonly settings: () => Omit<InjectSettings, 'proxyUid' | 'session' | 'credentialSecrets' | 'serviceAccountToken'>
   /** A fresh uid in [100 000, 2³¹ − 1). */
   readonly drawUid: () => number
 }
@@ -34,7 +34,8 @@ export function createPodHandler(ports: PodHandlerPorts): (request: AdmissionReq
         : { kind: 'allow' }
     }
     const policy = ports.effectivePolicy(binding.session)
-    const secrets = credentialSecrets(policy)
+    const credentials = policy.tiers.flat().flatMap((list) => list.rules.flatMap((rule) => rule.credential ?? []))
+    const secrets = [...new Set(credentials.flatMap(({ secretRef }) => secretRef?.name ?? []))].sort()
     const problems = refusals(pod, secrets)
     if (problems.length > 0) return deny(`this pod cannot be contained: ${problems.join('; ')}`)
     return {
@@ -44,6 +45,7 @@ export function createPodHandler(ports: PodHandlerPorts): (request: AdmissionReq
         proxyUid: freshUid(pod, ports.drawUid),
         session: { name: policy.session.name, uid: policy.session.uid, policyHash: policy.hash },
         credentialSecrets: secrets,
+        serviceAccountToken: credentials.some(({ as }) => as === 'ServiceAccountToken'),
       }),
     }
   }
@@ -63,11 +65,4 @@ function freshUid(pod: Pod, draw: () => number): number {
     const uid = draw()
     if (!used.has(uid) && !used.has(uid - 1)) return uid
   }
-}
-
-function credentialSecrets(policy: EffectivePolicy): string[] {
-  const rules = policy.tiers.flat().flatMap((list) => list.rules)
-  return [
-    ...new Set(rules.flatMap((rule) => (rule.credential === undefined ? [] : [rule.credential.secretRef.name]))),
-  ].sort()
 }

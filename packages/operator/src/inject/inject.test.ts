@@ -16,6 +16,7 @@ const settings: InjectSettings = {
   proxyUid: 424242,
   session: { name: 'devin', uid: 'u-1', policyHash: 'h' },
   credentialSecrets: ['orders-db'],
+  serviceAccountToken: false,
 }
 
 const agent: Pod = {
@@ -101,6 +102,24 @@ describe('inject', () => {
         .map((container) => container.name)
     for (const volume of ['chaperone-private', 'chaperone-audit', 'chaperone-token', 'chaperone-secret-orders-db'])
       expect(mounts(volume)).toEqual(['chaperone-sidecar'])
+  })
+
+  test('where a rule presents the token of the service account, the sidecar has it and the agent a placeholder', () => {
+    const withToken = inject(agent, { ...settings, serviceAccountToken: true })
+    const [, sidecar] = withToken.spec.initContainers!
+    expect(sidecar!.volumeMounts).toContainEqual({
+      name: 'chaperone-service-account',
+      mountPath: '/var/run/chaperone/credentials/_service-account',
+      readOnly: true,
+    })
+    const [main] = withToken.spec.containers
+    expect(main!.volumeMounts!.map(({ name }) => name)).toEqual(['chaperone-trust', 'chaperone-trust'])
+    expect(main!.volumeMounts![1]).toMatchObject({
+      subPath: 'serviceaccount',
+      mountPath: '/var/run/secrets/kubernetes.io/serviceaccount',
+    })
+    expect(main!.env).toContainEqual({ name: 'KUBERNETES_SERVICE_HOST', value: 'kubernetes.default.svc' })
+    expect(inject(withToken, { ...settings, serviceAccountToken: true })).toEqual(withToken)
   })
 
   test('fields that injection does not know pass through', () => {

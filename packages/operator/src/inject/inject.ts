@@ -12,10 +12,10 @@ import { ourVolumes } from './volumes.ts'
  * twice gives what injecting once gives. Call `refusals` first; this never judges.
  */
 export function inject(pod: Pod, settings: InjectSettings): Pod {
-  const containers = pod.spec.containers.map(agentContainer)
+  const containers = pod.spec.containers.map((container) => agentContainer(container, settings))
   const initContainers = (pod.spec.initContainers ?? [])
     .filter((container) => !isReserved(container.name))
-    .map(agentContainer)
+    .map((container) => agentContainer(container, settings))
   const volumes = (pod.spec.volumes ?? []).filter((volume) => !isReserved(volume.name) && !isTokenVolume(volume.name))
   const [first] = containers
   return {

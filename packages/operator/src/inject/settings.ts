@@ -17,6 +17,8 @@ export interface InjectSettings {
   readonly session: { readonly name: string; readonly uid: string; readonly policyHash: string }
   /** Secrets that rules of the session cite; mounted into the sidecar only. */
   readonly credentialSecrets: readonly string[]
+  /** A rule presents the token of the pod's service account: it is mounted into the sidecar, and a placeholder into the agent. */
+  readonly serviceAccountToken: boolean
 }
 
 /** Where things are inside the sidecar; agents mount only `trust`, read-only. */
@@ -28,6 +30,9 @@ export const paths = {
   credentials: '/var/run/chaperone/credentials',
 } as const
 
+/** Below `credentials`, under a name that no Secret can have: the token and the authority of the cluster's API. */
+export const serviceAccountFolder = '_service-account'
+
 /** Where agents see the trust bundle. */
 export const agentTrustPath = '/etc/chaperone/trust'
 
@@ -36,6 +41,7 @@ export const volumeNames = {
   trust: 'chaperone-trust',
   audit: 'chaperone-audit',
   token: 'chaperone-token',
+  serviceAccount: 'chaperone-service-account',
 } as const
 
 export const credentialVolume = (secret: string): string =>

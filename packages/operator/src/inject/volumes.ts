@@ -8,6 +8,17 @@ const tokenSeconds = 600
 /** Keys and bundles fit many times over. */
 const memoryLimit = '16Mi'
 
+/** What the service account admission plug-in would give to every container. */
+const serviceAccountVolume: Volume = {
+  name: volumeNames.serviceAccount,
+  projected: {
+    sources: [
+      { serviceAccountToken: { path: 'token', expirationSeconds: 3607 } },
+      { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    ],
+  },
+}
+
 export function ourVolumes(settings: InjectSettings): Volume[] {
   return [
     { name: volumeNames.private, emptyDir: { medium: 'Memory', sizeLimit: memoryLimit } },
@@ -21,6 +32,7 @@ export function ourVolumes(settings: InjectSettings): Volume[] {
         ],
       },
     },
+    ...(settings.serviceAccountToken ? [serviceAccountVolume] : []),
     ...settings.credentialSecrets.map((secretName) => ({
       name: credentialVolume(secretName),
       secret: { secretName, optional: true },

@@ -8,10 +8,14 @@ const maxCredentialBytes = 64 * 1024
 /** What Kubernetes allows in names of Secrets and of their keys; nothing of it leaves the directory. */
 const namePattern = /^(?!\.{1,2}$)[-._a-zA-Z0-9]{1,253}$/
 
-/** Reads `<dir>/<secret>/<key>` at each use, for Secrets are rotated. */
+/** Where the injector puts the token of the service account and `ca.crt`, the authority of its API; no Secret has such a name. */
+export const serviceAccountFolder = '_service-account'
+
+/** Reads `<dir>/<secret>/<key>` at each use, for Secrets and tokens are rotated. */
 export function createCredentialStore(dir: string | undefined): CredentialStore {
   return {
-    async read(secret, key) {
+    async read({ secretRef }) {
+      const { name: secret, key } = secretRef ?? { name: serviceAccountFolder, key: 'token' }
       if (dir === undefined || !namePattern.test(secret) || !namePattern.test(key)) throw unavailable(secret, key)
       let bytes: Buffer
       try {
@@ -28,7 +32,9 @@ export function createCredentialStore(dir: string | undefined): CredentialStore 
 }
 
 function unavailable(secret: string, key: string, cause?: unknown): CredentialError {
-  return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', `key "${key}" of Secret "${secret}" cannot be read`, {
-    cause,
-  })
+  const what =
+    secret === serviceAccountFolder
+      ? 'the token of the service account is not mounted: make the pod anew'
+      : `key "${key}" of Secret "${secret}" cannot be read`
+  return new CredentialError('ERR_CREDENTIAL_UNAVAILABLE', what, { cause })
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import type { Logger } from 'pino'
+import type { Credential } from '@chaperone/api'
 import type { Action, Clock, DenialReason, PodRef, Random, RuleRef, Target } from '@chaperone/core'
 import type { Mask } from '@chaperone/mask'
 import type { CompiledPolicy, Effects, Verdict } from '@chaperone/policy'
@@ -114,11 +115,14 @@ export interface UpstreamDialer {
   ): Promise<TLSSocket>
 }
 
-/** Values of Secrets that only the sidecar can read. */
+/** Values that only the sidecar can read. */
 export interface CredentialStore {
   /** Rejects with a CodedError that names the Secret and key, never a value. */
-  read(secret: string, key: string): Promise<string>
+  read(credential: Credential): Promise<string>
 }
+
+/** What records call a credential. */
+export const credentialName = ({ secretRef, as }: Credential): string => secretRef?.name ?? as
 
 /** One accepted connection whose destination is known by name. Sniffed bytes are already back in `socket`. */
 export interface ClientConnection {

@@ -1,4 +1,4 @@
-import type { Effects } from '@chaperone/policy'
+import type { Credential } from '@chaperone/api'
 import type { CredentialStore } from '../engine/engine.ts'
 
 export interface CredentialHeader {
@@ -12,13 +12,11 @@ export interface CredentialHeader {
 const minHiddenBytes = 6
 
 /** The header that presents the credential of a rule. Rejects with CredentialError, which names no value. */
-export async function credentialHeader(
-  credential: NonNullable<Effects['credential']>,
-  store: CredentialStore,
-): Promise<CredentialHeader> {
-  const value = (await store.read(credential.secretRef.name, credential.secretRef.key)).trim()
+export async function credentialHeader(credential: Credential, store: CredentialStore): Promise<CredentialHeader> {
+  const value = (await store.read(credential)).trim()
   switch (credential.as) {
     case 'BearerToken':
+    case 'ServiceAccountToken':
       return { name: 'authorization', value: `Bearer ${value}`, hidden: hiddenForms(value) }
     case 'BasicAuth': {
       const pair = Buffer.from(`${credential.username ?? ''}:${value}`).toString('base64')

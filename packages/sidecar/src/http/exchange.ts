@@ -5,7 +5,7 @@ import { MaskError, type Mask } from '@chaperone/mask'
 import type { Effects } from '@chaperone/policy'
 import { ownPrefix } from '../approvals/approval-path.ts'
 import { CredentialError, DeniedError, UpstreamError } from '../errors.ts'
-import type { ClientConnection, Engine, Refusal } from '../engine/engine.ts'
+import { credentialName, type ClientConnection, type Engine, type Refusal } from '../engine/engine.ts'
 import { AuditUnavailableError } from '../engine/recorder.ts'
 import { httpRefusal } from '../rescue/http.ts'
 import { answerRefusal, answerWith } from './answer.ts'
@@ -142,7 +142,7 @@ async function judge(
   if (credential !== undefined && effects.credential !== undefined) {
     await engine.recorder.append('credential.injected', {
       'chaperone.request.seq': requestSeq,
-      'chaperone.credential.ref': effects.credential.secretRef.name,
+      'chaperone.credential.ref': credentialName(effects.credential),
     })
   }
   return { head, body, effects, mask: engine.mask(effects.mask), credential, requestSeq, startedMs }

@@ -3,7 +3,7 @@ import { errorText, type Target } from '@chaperone/core'
 import { loadSqlParser, type SqlClassifier } from '@chaperone/policy'
 import { postgres, WireError } from '@chaperone/wire'
 import type { Driver } from '../drivers.ts'
-import type { ClientConnection, Engine, Refusal } from '../engine/engine.ts'
+import { credentialName, type ClientConnection, type Engine, type Refusal } from '../engine/engine.ts'
 import { CredentialError, UpstreamError } from '../errors.ts'
 import { postgresRefusal } from '../rescue/postgres.ts'
 import type { TlsTerminator } from '../tls/tls-terminator.ts'
@@ -172,10 +172,10 @@ async function prepareLogin(
   opening.client.on('error', () => opening.client.destroy())
   const password = async (): Promise<string> => {
     if (credential === undefined) return askPassword(opening.client, reader)
-    const value = await engine.credentials.read(credential.secretRef.name, credential.secretRef.key)
+    const value = await engine.credentials.read(credential)
     await engine.recorder.append('credential.injected', {
       'chaperone.connection.id': connection.id,
-      'chaperone.credential.ref': credential.secretRef.name,
+      'chaperone.credential.ref': credentialName(credential),
     })
     return value.trimEnd()
   }

@@ -11,6 +11,7 @@ import { openCertificateAuthority } from '../tls/certificate-authority.ts'
 import { createLeafContexts } from '../tls/leaf-contexts.ts'
 import type { TlsTerminator } from '../tls/tls-terminator.ts'
 import { writeTrustBundle } from '../tls/trust-bundle.ts'
+import { openClusterAuthority } from '../upstream/cluster-authority.ts'
 import { createOwnFetch } from '../upstream/own-fetch.ts'
 import { createNameResolver, lookupWith, type NameResolver } from '../upstream/resolver.ts'
 import { openContainment, type Containment } from '../verify/containment.ts'
@@ -24,6 +25,7 @@ export interface PodState {
   readonly trail: AuditTrail
   readonly maskKey: Uint8Array
   readonly containment: Containment
+  readonly clusterAuthority: (servername: string) => string
 }
 
 export interface Machine {
@@ -39,7 +41,11 @@ export async function openState(config: Config, machine: Machine, onContainment:
   const resolvConf = await readResolvConf(privateDir)
   const resolver = createNameResolver(resolvConf, config.resolve, clock)
   const authority = await openCertificateAuthority(privateDir, machine)
-  await writeTrustBundle(authority.certificatePem, { trustDir, agentTrustDir }, clock.now())
+  await writeTrustBundle(
+    authority.certificatePem,
+    { trustDir, agentTrustDir, namespace: config.pod.namespace },
+    clock.now(),
+  )
   const trail = await createAuditTrail({
     directory: config.auditDir,
     maxBytes: config.auditMaxBytes,
@@ -57,6 +63,7 @@ export async function openState(config: Config, machine: Machine, onContainment:
     trust: await openKeptTrust(config.control, privateDir),
     maskKey: await openMaskKey(privateDir, random),
     containment: await openContainment(privateDir, onContainment, log),
+    clusterAuthority: await openClusterAuthority(config.credentialsDir),
   }
 }
 

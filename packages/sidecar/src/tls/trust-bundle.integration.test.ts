@@ -14,7 +14,11 @@ const run = promisify(execFile)
 test('OpenSSL reads the bundle and keytool reads the key store', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'trust-'))
   const authority = await openCertificateAuthority(dir, { clock: systemClock, random: systemRandom })
-  await writeTrustBundle(authority.certificatePem, { trustDir: dir, agentTrustDir: '/agent' }, systemClock.now())
+  await writeTrustBundle(
+    authority.certificatePem,
+    { trustDir: dir, agentTrustDir: '/agent', namespace: 'agents' },
+    systemClock.now(),
+  )
   await run('openssl', ['verify', '-CAfile', join(dir, 'bundle.crt'), join(dir, 'ca.crt')])
   const { stdout } = await run('keytool', [
     ...['-list', '-storetype', 'JKS', '-storepass', 'changeit', '-keystore', join(dir, 'cacerts.jks')],

@@ -13,8 +13,8 @@ const connectTimeoutMs = 10_000
 export function createUpstreamDialer(ports: {
   readonly resolver: NameResolver
   readonly rules: AddressRules
-  /** PEM of the policy in force, possibly empty. */
-  readonly caBundle: () => string
+  /** PEM to trust for a name besides the public roots, possibly empty. */
+  readonly caBundle: (servername: string) => string
 }): UpstreamDialer {
   return {
     async connect(target, { cidrs, signal }) {

@@ -10,6 +10,8 @@ export interface SecureOptions {
 }
 
 const handshakeTimeoutMs = 10_000
+/** The policy's bundle, and the one for the Kubernetes API, each before and after a change. */
+const maxContexts = 4
 
 export type Secure = (socket: Duplex, options: SecureOptions) => Promise<TLSSocket>
 
@@ -17,19 +19,21 @@ export type Secure = (socket: Duplex, options: SecureOptions) => Promise<TLSSock
  * TLS verified for `servername` against the public roots and the policy's bundle. There is no way to turn verification
  * off. Rejects with UpstreamError: `UpstreamUntrusted` for the certificate, `UpstreamUnreachable` for anything else.
  */
-export function createSecure(caBundle: () => string): Secure {
-  let made: { readonly bundle: string; readonly context: SecureContext } | undefined
-  const contextNow = (): SecureContext => {
-    const bundle = caBundle()
-    if (made?.bundle !== bundle) made = { bundle, context: contextWith(bundle) }
-    return made.context
+export function createSecure(caBundle: (servername: string) => string): Secure {
+  const contexts = new Map<string, SecureContext>()
+  const contextFor = (servername: string): SecureContext => {
+    const bundle = caBundle(servername)
+    const context = contexts.get(bundle) ?? contextWith(bundle)
+    if (contexts.size >= maxContexts) contexts.clear()
+    contexts.set(bundle, context)
+    return context
   }
   return (socket, options) =>
     new Promise((resolve, reject) => {
       const { servername, alpnProtocols, signal } = options
       const secured = connect({
         socket,
-        secureContext: contextNow(),
+        secureContext: contextFor(servername),
         // An address is never sent as SNI (RFC 6066 §3) but is what the certificate must name.
         ...(isIP(servername) === 0 ? { servername } : { servername: '', host: servername }),
         ...(alpnProtocols === undefined ? {} : { ALPNProtocols: [...alpnProtocols] }),

@@ -1,7 +1,7 @@
 import { containerNames } from '@chaperone/api'
 import { sidecarPorts } from '@chaperone/guard'
 import type { Container, EnvVar } from '../pod.ts'
-import { credentialVolume, paths, volumeNames, type InjectSettings } from '../settings.ts'
+import { credentialVolume, paths, serviceAccountFolder, volumeNames, type InjectSettings } from '../settings.ts'
 import { restricted } from './restricted.ts'
 
 const fieldEnv = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } })
@@ -52,6 +52,15 @@ export function sidecarContainer(settings: InjectSettings): Container {
       { name: volumeNames.trust, mountPath: paths.trust },
       { name: volumeNames.audit, mountPath: paths.audit },
       { name: volumeNames.token, mountPath: paths.token, readOnly: true },
+      ...(settings.serviceAccountToken
+        ? [
+            {
+              name: volumeNames.serviceAccount,
+              mountPath: `${paths.credentials}/${serviceAccountFolder}`,
+              readOnly: true,
+            },
+          ]
+        : []),
       ...settings.credentialSecrets.map((secret) => ({
         name: credentialVolume(secret),
         mountPath: `${paths.credentials}/${secret}`,
