@@ -1,6 +1,7 @@
 import { isReserved, type Container, type EnvVar } from './pod.ts'
-import { agentTrustPath, volumeNames, type InjectSettings } from './settings.ts'
+import { volumeNames, type InjectSettings } from './settings.ts'
 import { withTrustEnv } from './trust-env.ts'
+import { trustMounts } from './trust-mounts.ts'
 
 /** Volumes that the service account admission plug-in adds; an agent gets no usable Kubernetes token. */
 export const isTokenVolume = (name: string): boolean => name.startsWith('kube-api-access-')
@@ -27,7 +28,7 @@ export function agentContainer(
     env: serviceAccountToken ? withMissing(withTrustEnv(container), kubernetesEnv) : withTrustEnv(container),
     volumeMounts: [
       ...mounts,
-      { name: volumeNames.trust, mountPath: agentTrustPath, readOnly: true },
+      ...trustMounts(mounts),
       ...(serviceAccountToken
         ? [{ name: volumeNames.trust, subPath: 'serviceaccount', mountPath: serviceAccountPath, readOnly: true }]
         : []),

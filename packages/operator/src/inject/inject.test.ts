@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { inject, isInjected } from './inject.ts'
-import type { Pod } from './pod.ts'
+import type { Pod, VolumeMount } from './pod.ts'
 import type { InjectSettings } from './settings.ts'
 
 const settings: InjectSettings = {
@@ -76,9 +76,13 @@ describe('inject', () => {
         capabilities: { drop: ['ALL'] },
         seccompProfile: { type: 'RuntimeDefault' },
       })
-      expect(container.volumeMounts).toEqual([
-        { name: 'chaperone-trust', mountPath: '/etc/chaperone/trust', readOnly: true },
-      ])
+      expect(container.volumeMounts).toContainEqual({
+        name: 'chaperone-trust',
+        mountPath: '/etc/chaperone/trust',
+        readOnly: true,
+      })
+      for (const mount of container.volumeMounts!)
+        expect(mount).toMatchObject({ name: 'chaperone-trust', readOnly: true })
     }
   })
 
@@ -93,6 +97,20 @@ describe('inject', () => {
       { name: 'SSL_CERT_FILE', value: '/mine' },
     ])
     expect(env).toContainEqual({ name: 'NODE_EXTRA_CA_CERTS', value: '/etc/chaperone/trust/ca.crt' })
+  })
+
+  test('the bundle lies over those of the system, but not where the container has mounts of its own', () => {
+    const mountPaths = (volumeMounts: VolumeMount[]) =>
+      inject(
+        { ...agent, spec: { ...agent.spec, containers: [{ ...agent.spec.containers[0]!, volumeMounts }] } },
+        settings,
+      ).spec.containers[0]!.volumeMounts!.map(({ mountPath }) => mountPath)
+    expect(mountPaths([])).toEqual(
+      expect.arrayContaining(['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt']),
+    )
+    expect(
+      mountPaths([{ name: 'work', mountPath: '/etc/ssl/' }]).filter((path) => path.startsWith('/etc/ssl')),
+    ).toEqual(['/etc/ssl/'])
   })
 
   test('only the sidecar mounts credentials, keys, the token and the log', () => {
@@ -113,10 +131,11 @@ describe('inject', () => {
       readOnly: true,
     })
     const [main] = withToken.spec.containers
-    expect(main!.volumeMounts!.map(({ name }) => name)).toEqual(['chaperone-trust', 'chaperone-trust'])
-    expect(main!.volumeMounts![1]).toMatchObject({
+    expect(main!.volumeMounts).toContainEqual({
+      name: 'chaperone-trust',
       subPath: 'serviceaccount',
       mountPath: '/var/run/secrets/kubernetes.io/serviceaccount',
+      readOnly: true,
     })
     expect(main!.env).toContainEqual({ name: 'KUBERNETES_SERVICE_HOST', value: 'kubernetes.default.svc' })
     expect(inject(withToken, { ...settings, serviceAccountToken: true })).toEqual(withToken)

@@ -43,7 +43,7 @@ export interface Container {
   restartPolicy?: string
   env?: EnvVar[]
   ports?: { containerPort: number; hostPort?: number; protocol?: string; [member: string]: unknown }[]
-  volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; subPath?: string; [member: string]: unknown }[]
+  volumeMounts?: VolumeMount[]
   securityContext?: SecurityContext
   livenessProbe?: Probe
   readinessProbe?: Probe
@@ -65,6 +65,14 @@ export interface SecurityContext {
   capabilities?: { add?: string[]; drop?: string[] }
   seccompProfile?: { type?: string; [member: string]: unknown }
   appArmorProfile?: { type?: string; [member: string]: unknown }
+  [member: string]: unknown
+}
+
+export interface VolumeMount {
+  name: string
+  mountPath: string
+  readOnly?: boolean
+  subPath?: string
   [member: string]: unknown
 }
 
