@@ -1,5 +1,5 @@
 /** Application protocols that the data path judges. */
-export type Protocol = 'HTTP' | 'Postgres'
+export type Protocol = 'HTTP' | 'Postgres' | 'TLS'
 
 /** Where an action goes, by the name the agent used; `port` 1–65535. Addresses are never part of an identity. */
 export interface Target {
@@ -70,6 +70,8 @@ export interface SqlFacet {
 export type Action =
   | { readonly protocol: 'HTTP'; readonly target: Target; readonly http: HttpFacet }
   | { readonly protocol: 'Postgres'; readonly target: Target; readonly sql: SqlFacet }
+  /** A whole TLS connection that nobody reads; nothing is known of it but its destination. */
+  | { readonly protocol: 'TLS'; readonly target: Target }
 
 /** One line for people: `POST https://api.example.com/v1/refunds`, `DELETE on public.orders at db:5432/shop`. Not masked. */
 export function actionSummary(action: Action): string {
@@ -79,6 +81,7 @@ export function actionSummary(action: Action): string {
     const query = action.http.query === '' ? '' : `?${action.http.query}`
     return `${action.http.method} ${action.http.scheme}://${host}${port === usual ? '' : `:${port}`}${action.http.path}${query}`
   }
+  if (action.protocol === 'TLS') return `TLS to ${host}:${port}, unread`
   const verbs = new Set(action.sql.statements.flatMap((statement) => statement.verbs))
   const tables = new Set(action.sql.statements.flatMap((statement) => statement.tables))
   const on = tables.size === 0 ? '' : ` on ${[...tables].join(', ')}`

@@ -2,6 +2,7 @@ import type { Protocol } from '@chaperone/core'
 import type { ClientConnection, Engine } from './engine/engine.ts'
 import { createHttpDriver } from './http/driver.ts'
 import { createPostgresDriver } from './postgres/driver.ts'
+import { createPassthroughDriver } from './passthrough/driver.ts'
 import type { TlsTerminator } from './tls/tls-terminator.ts'
 
 /** What a driver is told of a TLS ClientHello that was sniffed; the bytes are back in the socket. */
@@ -24,6 +25,7 @@ export type Drivers = Readonly<Partial<Record<Protocol, Driver>>>
 const table: Readonly<Partial<Record<Protocol, (engine: Engine, tls: TlsTerminator) => Driver>>> = {
   HTTP: createHttpDriver,
   Postgres: createPostgresDriver,
+  TLS: createPassthroughDriver,
 }
 
 export function createDrivers(engine: Engine, tls: TlsTerminator): Drivers {

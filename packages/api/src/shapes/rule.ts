@@ -32,6 +32,11 @@ const destination = object(
       description: 'Application protocol. HTTP covers HTTP/1.1, HTTP/2, gRPC and WebSocket, with or without TLS.',
       default: 'HTTP',
     }),
+    tls: enumeration(['Terminate', 'Passthrough'], {
+      description:
+        'Passthrough: TLS passes unread, for a client that refuses our certificate. Lost by it: methods, paths and bodies are neither judged, masked nor recorded, no credential is added, and the host may be a front for others of its provider. Only the name in the ClientHello, which must be the one looked up, and byte counts are known. In force only where no other rule, in any list, wants to read the destination.',
+      default: 'Terminate',
+    }),
     cidrs: Type.Optional(
       Type.Array(Type.String({ maxLength: 43, pattern: '^[0-9a-f.:]+/[0-9]{1,3}$' }), {
         minItems: 1,
@@ -234,6 +239,19 @@ export const rule = withRules(ruleFields, [
     check: (self) =>
       self.credential === undefined ||
       (self.credential.as === 'PostgresPassword') === (self.to.protocol === 'Postgres'),
+  },
+  {
+    rule: "self.to.tls != 'Passthrough' || (self.to.protocol == 'HTTP' && self.action == 'Allow' && !has(self.match) && !has(self.mask) && !has(self.credential))",
+    message: 'to.tls: Passthrough goes with action: Allow and nothing that must be read: no match, mask or credential',
+    fieldPath: '.to.tls',
+    reason: 'FieldValueForbidden',
+    check: (self) =>
+      self.to.tls !== 'Passthrough' ||
+      (self.to.protocol === 'HTTP' &&
+        self.action === 'Allow' &&
+        self.match === undefined &&
+        self.mask === undefined &&
+        self.credential === undefined),
   },
 ])
 

@@ -7,6 +7,7 @@ export const recordKinds = [
   'connection.opened',
   'connection.closed',
   'connection.blocked',
+  'passthrough',
   'request',
   'response',
   'query',

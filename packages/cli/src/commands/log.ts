@@ -76,6 +76,11 @@ function describe(record: AuditRecord, style: Context['style']): { mark: string;
         mark: value('network.io.direction') === 'transmit' ? style('green', '→') : '←',
         text: `${value('chaperone.message.opcode')} message, ${value('chaperone.message.size')} bytes${maskNote(record, style)}`,
       }
+    case 'passthrough':
+      return {
+        mark: value('chaperone.decision') === 'allow' ? style('green', '→') : style('red', '✗'),
+        text: `TLS to ${value('server.address')}:${value('server.port')}, unread${rule}`,
+      }
     case 'approval.requested':
       return { mark: style('yellow', '?'), text: `approval ${value('chaperone.approval.id')} asked${rule}` }
     case 'approval.decided':

@@ -8,6 +8,7 @@ import { compileList } from './compiled-list.ts'
 import { combineVerdicts } from './effects.ts'
 import { explainSteps } from './explain-steps.ts'
 import { judgePiece } from './judge.ts'
+import { judgeTls } from './passthrough.ts'
 import { piecesOf, requestPieces, type Piece } from './pieces.ts'
 import { judgeEmptyQuery, loginAt, standingOf } from './standing.ts'
 
@@ -17,7 +18,7 @@ export function compilePolicy(policy: EffectivePolicy): CompiledPolicy {
   const closing = compileClosing(policy)
   const judge = (target: Target, pieces: readonly Piece[] | undefined): Verdict => {
     const host = canonicalHost(target.host)
-    if (host === undefined) return unparseable('the host is not a name or an IP address')
+    if (host === undefined) return unparseable(unnamed)
     if (pieces === undefined) return unparseable('the path or method of the request can be read in more than one way')
     const named = { host, port: target.port }
     return (
@@ -25,7 +26,13 @@ export function compilePolicy(policy: EffectivePolicy): CompiledPolicy {
       judgeEmptyQuery(policy, tiers, named)
     )
   }
-  const evaluate = (action: Action, nowMs: number): Verdict => closing(nowMs) ?? judge(action.target, piecesOf(action))
+  const judgeConnection = (target: Target): Verdict => {
+    const host = canonicalHost(target.host)
+    return host === undefined ? unparseable(unnamed) : judgeTls(policy, tiers, { host, port: target.port })
+  }
+  const evaluate = (action: Action, nowMs: number): Verdict =>
+    closing(nowMs) ??
+    (action.protocol === 'TLS' ? judgeConnection(action.target) : judge(action.target, piecesOf(action)))
   return {
     source: policy,
     evaluate,
@@ -37,10 +44,12 @@ export function compilePolicy(policy: EffectivePolicy): CompiledPolicy {
       policy.tiers.flat().some((list) => list.rules.some((rule) => rule.to.protocol === 'Postgres')),
     explain: (action, nowMs) => ({
       verdict: evaluate(action, nowMs),
-      steps: explainSteps(tiers, action, piecesOf(action) ?? []),
+      steps: explainSteps(tiers, action, action.protocol === 'TLS' ? [] : (piecesOf(action) ?? [])),
     }),
   }
 }
+
+const unnamed = 'the host is not a name or an IP address'
 
 function unparseable(message: string): Verdict {
   return { kind: 'deny', reason: 'Unparseable', message }

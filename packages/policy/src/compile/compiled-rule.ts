@@ -34,6 +34,8 @@ export function compileRule(source: string, rule: EgressRule): CompiledRule {
     mismatch(port, piece) {
       if (ports?.includes(port) === false) return 'port'
       if (piece.protocol !== protocol) return 'protocol'
+      // What such a rule allows is what nobody reads; a request that was read is not it.
+      if (rule.to.tls === 'Passthrough') return 'tls'
       return piece.protocol === 'HTTP' ? http(piece.request) : sql(piece.statement)
     },
   }

@@ -20,7 +20,7 @@ export type Piece = (
 const maxClaimedMethods = 4
 
 /** The pieces of an action, each of which must pass; none for an empty query. Undefined when it cannot be judged. */
-export function piecesOf(action: Action): readonly Piece[] | undefined {
+export function piecesOf(action: Exclude<Action, { protocol: 'TLS' }>): readonly Piece[] | undefined {
   if (action.protocol === 'HTTP') return requestPieces(action.http)
   return action.sql.statements.map((each) => {
     const statement = readStatement(each)

@@ -7,7 +7,7 @@ export function ruleFixture(
   action: EgressRule['action'],
   extra: Omit<Partial<EgressRule>, 'to'> & { to?: Partial<EgressRule['to']> } = {},
 ): EgressRule {
-  return { name, action, ...extra, to: { hosts: ['api.example'], protocol: 'HTTP', ...extra.to } }
+  return { name, action, ...extra, to: { hosts: ['api.example'], protocol: 'HTTP', tls: 'Terminate', ...extra.to } }
 }
 
 /** For tests: the lists of the cluster tier, then those of the session tier. */

@@ -18,7 +18,18 @@ export function describeAction(
   const shown = maskedAction(action, mask)
   return {
     summary: cut(actionSummary(shown), maxSummary),
-    detail: cut(shown.protocol === 'HTTP' ? httpDetail(shown, payload, mask) : sqlDetail(shown), maxDetail),
+    detail: cut(detailOf(shown, payload, mask), maxDetail),
+  }
+}
+
+function detailOf(shown: Action, payload: AuthorizeRequest['payload'], mask: Mask | undefined): string {
+  switch (shown.protocol) {
+    case 'HTTP':
+      return httpDetail(shown, payload, mask)
+    case 'Postgres':
+      return sqlDetail(shown)
+    case 'TLS':
+      return actionSummary(shown)
   }
 }
 

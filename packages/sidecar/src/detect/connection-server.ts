@@ -63,6 +63,7 @@ async function serveConnection(
   }
   const route = routeConnection(await sniff(socket), origin, {
     isNamed: (host, port) => engine.policy.current?.destination(host, port).kind === 'named',
+    passesUnread: (at) => engine.policy.peek({ protocol: 'TLS', target: at }).kind === 'allow',
   })
   switch (route.kind) {
     case 'drive':

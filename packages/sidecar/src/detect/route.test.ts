@@ -15,7 +15,10 @@ const tls = (hello: Partial<ClientHello>): Sniffed => ({
   hello: { serverNameInvalid: false, alpnProtocols: [], maxVersion: 0x0304, encryptedClientHello: false, ...hello },
 })
 const route = (sniffed: Sniffed, from: Origin = origin): Route =>
-  routeConnection(sniffed, from, { isNamed: (host) => host === 'api.test' })
+  routeConnection(sniffed, from, {
+    isNamed: (host) => host === 'api.test',
+    passesUnread: ({ host }) => host === 'pinned.test',
+  })
 
 describe('TLS', () => {
   test('with the name that was looked up goes to HTTP', () => {
@@ -54,6 +57,15 @@ describe('TLS', () => {
       kind: 'refuse',
       reason: 'NameMismatch',
     })
+  })
+
+  test('passes unread only by the name that was looked up, in the clear', () => {
+    const pinned: Origin = { target: { host: 'pinned.test', port: 443 }, nameFrom: 'address', aliases: ['api.test'] }
+    const unread = { kind: 'drive', protocol: 'TLS', target: pinned.target }
+    expect(route(tls({ serverName: 'pinned.test' }), pinned)).toMatchObject(unread)
+    for (const hello of [{}, { serverName: 'api.test' }, { serverName: 'pinned.test', encryptedClientHello: true }])
+      expect(route(tls(hello), pinned)).not.toMatchObject({ protocol: 'TLS' })
+    expect(route(tls({ serverName: 'pinned.test' }))).toMatchObject({ kind: 'refuse', reason: 'NameMismatch' })
   })
 
   test('for Postgres goes to Postgres, for anything else nowhere', () => {

@@ -31,6 +31,8 @@ export type Route =
 export interface RoutePolicy {
   /** Whether a rule other than Deny names the host and port. */
   readonly isNamed: (host: string, port: number) => boolean
+  /** Whether TLS to it passes unread. */
+  readonly passesUnread: (target: Target) => boolean
 }
 
 /** TLS alerts (RFC 8446 §6.2). */
@@ -83,6 +85,9 @@ function routeTls(hello: ClientHello, { target, nameFrom, aliases }: Origin, pol
   // The name in the clear may be a decoy. We hold no key to the other one, so that it is never followed.
   if (hello.encryptedClientHello && serverName !== undefined && !policy.isNamed(serverName, target.port))
     return mismatch('the TLS ClientHello is encrypted and names no host of a rule')
+  // Behind an encrypted hello stands another name, which nothing here can compare.
+  if (serverName === target.host && !hello.encryptedClientHello && policy.passesUnread(target))
+    return { kind: 'drive', protocol: 'TLS', target, hello: sniffed }
   if (alpnProtocols.includes(postgresAlpn)) return { kind: 'drive', protocol: 'Postgres', target, hello: sniffed }
   if (alpnProtocols.length > 0 && !alpnProtocols.some((protocol) => httpAlpn.includes(protocol)))
     return {

@@ -14,6 +14,7 @@ export function actionAttributes(shown: Action, withText: boolean): Attributes {
       'chaperone.body.sha256': http.body?.sha256,
     }
   }
+  if (shown.protocol === 'TLS') return target
   const { sql } = shown
   const verbs = unique(sql.statements.flatMap((statement) => statement.verbs))
   const tables = unique(sql.statements.flatMap((statement) => statement.tables))

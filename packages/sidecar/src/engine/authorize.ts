@@ -130,6 +130,8 @@ async function refuse(ports: AuthorizePorts, request: AuthorizeRequest, refused:
   return refused
 }
 
+const recordKinds = { HTTP: 'request', Postgres: 'query', TLS: 'passthrough' } as const
+
 interface RecordHow {
   readonly attributes: Attributes
   readonly mask: ReturnType<MaskCache['get']>
@@ -140,7 +142,7 @@ interface RecordHow {
 
 function record(ports: AuthorizePorts, request: AuthorizeRequest, how: RecordHow): Promise<number> {
   const { action, payload, connectionId } = request
-  const kind = action.protocol === 'HTTP' ? 'request' : 'query'
+  const kind = recordKinds[action.protocol]
   const body = how.withText ? maskedPayload(payload, how.mask) : undefined
   const kept = body?.slice(0, parseByteQuantity(ports.policy.current?.source.audit.maxBodyBytes ?? '0'))
   return ports.recorder.append(
@@ -162,7 +164,8 @@ function askFor(
   { rule, effects, terms }: Extract<Verdict, { kind: 'approve' }>,
 ): ApprovalAsk | undefined {
   const session = policy.current?.source.session
-  if (session === undefined || policy.pod === undefined) return undefined
+  // Nobody can decide about what nobody reads.
+  if (session === undefined || policy.pod === undefined || action.protocol === 'TLS') return undefined
   // A reviewer sees no more than the rule lets the agent see; where it masks nothing, every profile does.
   const mask = effects.mask.length > 0 ? masks.get(effects.mask) : masks.all()
   return {

@@ -84,6 +84,7 @@ export type RecordKind =
   | 'connection.opened'
   | 'connection.closed'
   | 'connection.blocked'
+  | 'passthrough'
   | 'request'
   | 'response'
   | 'query'

@@ -3,7 +3,7 @@ import type { Action } from '@chaperone/core'
 
 /** The action with everything a person or a record is shown of it masked; for showing, never for judging. */
 export function maskedAction(action: Action, mask: Mask | undefined): Action {
-  if (mask === undefined) return action
+  if (mask === undefined || action.protocol === 'TLS') return action
   const tally = createTally()
   const text = (value: string): string => mask.text(value, tally)
   if (action.protocol === 'Postgres') {
