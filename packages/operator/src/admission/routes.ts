@@ -23,10 +23,13 @@ export interface HttpAnswer {
 export function createAdmissionRoutes(
   ports: PodHandlerPorts & { clock: Clock; log: Logger },
 ): (path: string, body: string) => Promise<HttpAnswer> {
-  const handlers: Readonly<Record<string, Handler>> = {
-    [admissionPaths.pods]: createPodHandler(ports),
-    [admissionPaths.approvals]: (request) => stampDecision(request, new Date(ports.clock.now())),
-    [admissionPaths.sessions]: stampOwner,
+  const handlers: Readonly<Record<string, { readonly kind: string; readonly handle: Handler }>> = {
+    [admissionPaths.pods]: { kind: 'Pod', handle: createPodHandler(ports) },
+    [admissionPaths.approvals]: {
+      kind: 'ApprovalRequest',
+      handle: (request) => stampDecision(request, new Date(ports.clock.now())),
+    },
+    [admissionPaths.sessions]: { kind: 'AgentSession', handle: stampOwner },
   }
   return async (path, body) => {
     const handler = handlers[path]
@@ -35,7 +38,10 @@ export function createAdmissionRoutes(
     if (request === undefined) return { status: 400, body: 'expected an AdmissionReview of admission.k8s.io/v1\n' }
     let outcome: AdmissionOutcome
     try {
-      outcome = await handler(request)
+      outcome =
+        request.kind.kind === handler.kind
+          ? await handler.handle(request)
+          : { kind: 'deny', message: `chaperone: kind: ${path} judges ${handler.kind} and nothing else` }
     } catch (error) {
       ports.log.error({ path, error: errorText(error) }, 'admission failed')
       outcome = { kind: 'deny', message: 'chaperone: internal error; see the log of the operator' }

@@ -16,6 +16,14 @@ export interface Heartbeats {
   forget(podUid: string): void
 }
 
+/** `status.pods` of sessions. */
+export interface PodStatuses {
+  /** What stands there of a pod, as last seen. */
+  readonly written: (namespace: string, session: string, podUid: string) => PodStatus | undefined
+  /** Replaces the entries that this replica wrote. */
+  readonly apply: (namespace: string, session: string, pods: readonly PodStatus[]) => Promise<void>
+}
+
 interface Entry {
   readonly namespace: string
   readonly session: string
@@ -26,14 +34,20 @@ interface Entry {
  * Collects what sidecars report to this replica and writes it, batched, into `status.pods` by server-side apply: a list
  * map by uid, so that replicas do not disturb one another.
  */
-export function createHeartbeats(
-  apply: (namespace: string, session: string, pods: readonly PodStatus[]) => Promise<void>,
-  clock: Clock,
-  log: Logger,
-): Heartbeats {
+export function createHeartbeats(statuses: PodStatuses, clock: Clock, log: Logger): Heartbeats {
   const entries = new Map<string, Entry>()
   const dirty = new Set<string>()
   const keyOf = (entry: Entry) => `${entry.namespace}/${entry.session}`
+  /** The pod reports to another replica by now; writing what we know of it would turn its counters back. */
+  const isSuperseded = ({ namespace, session, status }: Entry): boolean => {
+    const written = statuses.written(namespace, session, status.uid)
+    return written !== undefined && Date.parse(written.lastHeartbeatTime) > Date.parse(status.lastHeartbeatTime)
+  }
+  const entriesOf = (key: string): Entry[] => {
+    const ofSession = [...entries.values()].filter((entry) => keyOf(entry) === key)
+    for (const entry of ofSession) if (isSuperseded(entry)) entries.delete(entry.status.uid)
+    return ofSession.filter((entry) => entries.has(entry.status.uid))
+  }
   return {
     receive(caller, heartbeat) {
       const entry = {
@@ -49,11 +63,11 @@ export function createHeartbeats(
       const keys = [...dirty]
       dirty.clear()
       for (const key of keys) {
-        const ofSession = [...entries.values()].filter((entry) => keyOf(entry) === key)
+        const ofSession = entriesOf(key)
         const [first] = ofSession
         if (first === undefined) continue
         try {
-          await apply(
+          await statuses.apply(
             first.namespace,
             first.session,
             ofSession.map((entry) => entry.status),

@@ -8,6 +8,8 @@ export interface Listener {
   readonly sessionKey: string
   readonly sessionUid: string
   readonly send: (event: ControlEvent) => void
+  /** Ends the stream: the sidecar reconnects, and is told everything anew. */
+  readonly end: () => void
 }
 
 /** Most sidecars one replica serves; a pod more is told to try another replica. */
@@ -15,31 +17,44 @@ export const maxListeners = 10_000
 
 /** Who listens on this replica. Every event goes at once to those whom it concerns. */
 export interface Hub {
-  /** Undefined when the replica is full. Returns the way to stop. */
+  /**
+   * Returns the way to stop; undefined when the replica is full. A pod has one listener: a new one ends the one before,
+   * so that no pod can take the places of others.
+   */
   add(listener: Listener): (() => void) | undefined
   /** `event` is made for each listener: a policy event names the pod, and a new incarnation of a session is not the old one's. */
   toSession(sessionKey: string, event: (listener: Listener) => ControlEvent): void
   toPod(podUid: string, event: ControlEvent): void
   toAll(event: ControlEvent): void
+  /** Ends every stream and takes no more. */
+  close(): void
   readonly size: number
 }
 
 export function createHub(): Hub {
-  const listeners = new Set<Listener>()
+  const listeners = new Map<string, Listener>()
+  let closed = false
   return {
     add(listener) {
-      if (listeners.size >= maxListeners) return undefined
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
+      const { uid } = listener.pod
+      const before = listeners.get(uid)
+      if (closed || (before === undefined && listeners.size >= maxListeners)) return undefined
+      listeners.set(uid, listener)
+      before?.end()
+      return () => {
+        if (listeners.get(uid) === listener) listeners.delete(uid)
+      }
     },
     toSession(sessionKey, event) {
-      for (const listener of listeners) if (listener.sessionKey === sessionKey) listener.send(event(listener))
+      for (const listener of listeners.values()) if (listener.sessionKey === sessionKey) listener.send(event(listener))
     },
-    toPod(podUid, event) {
-      for (const listener of listeners) if (listener.pod.uid === podUid) listener.send(event)
-    },
+    toPod: (podUid, event) => listeners.get(podUid)?.send(event),
     toAll(event) {
-      for (const listener of listeners) listener.send(event)
+      for (const listener of listeners.values()) listener.send(event)
+    },
+    close() {
+      closed = true
+      for (const listener of listeners.values()) listener.end()
     },
     get size() {
       return listeners.size

@@ -30,6 +30,9 @@ export interface ControlPorts {
   readonly log: Logger
 }
 
+/** A listener that leaves more than two of the largest policies unread is cut off; it is told everything when it is back. */
+const maxUnreadBytes = 64 * 1024 * 1024
+
 /** Codes that are the caller's doing, and the HTTP status of each; anything else is ours and says nothing. */
 const statusOf: Readonly<Record<string, number>> = {
   ERR_CONTROL_UNAUTHENTICATED: 401,
@@ -37,6 +40,7 @@ const statusOf: Readonly<Record<string, number>> = {
   ERR_ASK_INVALID: 400,
   ERR_HEARTBEAT_INVALID: 400,
   ERR_HTTP_BODY: 413,
+  ERR_HTTP_JSON: 400,
   ERR_APPROVAL_LIMIT: 429,
   ERR_APPROVAL_NOT_FOUND: 404,
   ERR_APPROVAL_NOT_USABLE: 409,
@@ -67,11 +71,11 @@ async function route(ports: ControlPorts, request: IncomingMessage, response: Se
   const call = `${request.method ?? ''} ${request.url ?? ''}`
   if (call === `GET ${controlPaths.events}`) return stream(ports, caller, response)
   if (call === `POST ${controlPaths.heartbeat}`) {
-    ports.heartbeats.receive(caller, JSON.parse(await readBody(request)) as Heartbeat)
+    ports.heartbeats.receive(caller, (await readJson(request)) as Heartbeat)
     return void response.writeHead(204).end()
   }
   if (call === `POST ${controlPaths.approvals}`) {
-    const ask: ApprovalAsk = parseAsk(JSON.parse(await readBody(request)))
+    const ask: ApprovalAsk = parseAsk(await readJson(request))
     const session = ports.session(caller)
     if (session === undefined) throw new CodedError('ERR_SESSION_GONE', 'the session of this pod is gone')
     return json(response, await ports.approvals.ask(caller, session, ask))
@@ -84,12 +88,16 @@ async function route(ports: ControlPorts, request: IncomingMessage, response: Se
 
 /** First the policy, the trust and every open approval; from then on whatever the hub has for this pod. */
 function stream(ports: ControlPorts, caller: Caller, response: ServerResponse): void {
-  const send = (event: ControlEvent) => void response.write(`${JSON.stringify(event)}\n`)
+  const send = (event: ControlEvent): void => {
+    response.write(`${JSON.stringify(event)}\n`)
+    if (response.writableLength > maxUnreadBytes) response.destroy()
+  }
   const remove = ports.hub.add({
     pod: caller.pod,
     sessionKey: `${caller.pod.namespace}/${caller.session.name}`,
     sessionUid: caller.session.uid,
     send,
+    end: () => void response.end(),
   })
   if (remove === undefined) return void response.writeHead(503, { 'retry-after': '1' }).end()
   response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
@@ -110,6 +118,14 @@ function stream(ports: ControlPorts, caller: Caller, response: ServerResponse): 
 
 export function policyEvent(policy: EffectivePolicy, pod: PodRef): ControlEvent {
   return { type: 'policy', policy, pod }
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  try {
+    return JSON.parse(await readBody(request)) as unknown
+  } catch (error) {
+    throw error instanceof SyntaxError ? new CodedError('ERR_HTTP_JSON', 'body: expected JSON') : error
+  }
 }
 
 function json(response: ServerResponse, body: ApprovalState): void {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer } from 'node:http'
 import type { Registry } from 'prom-client'
 
 export interface HealthPorts {
@@ -7,9 +7,14 @@ export interface HealthPorts {
   readonly isReady: () => Promise<boolean>
 }
 
+export interface HealthServer {
+  listen(port: number): Promise<void>
+  close(): Promise<void>
+}
+
 /** `/livez`, `/readyz` and `/metrics`; nothing secret, nothing writable. */
-export function createHealthServer({ registry, isLive, isReady }: HealthPorts): Server {
-  return createServer((request, response) => {
+export function createHealthServer({ registry, isLive, isReady }: HealthPorts): HealthServer {
+  const server = createServer((request, response) => {
     const answer = (status: number, body: string, type = 'text/plain') =>
       void response.writeHead(status, { 'content-type': type }).end(body)
     const say = (ok: boolean) => answer(ok ? 200 : 503, ok ? 'ok\n' : 'not ready\n')
@@ -27,4 +32,16 @@ export function createHealthServer({ registry, isLive, isReady }: HealthPorts): 
         return answer(404, 'not found\n')
     }
   })
+  return {
+    listen: (port) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject)
+        server.listen(port, resolve)
+      }),
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+    },
+  }
 }

@@ -8,7 +8,9 @@ export const maxBodyBytes = 4 * 1024 * 1024
 export async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // The connection must live on, to say what was wrong.
+  const unread = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>
+  for await (const chunk of unread) {
     bytes += chunk.length
     if (bytes > maxBodyBytes) throw new CodedError('ERR_HTTP_BODY', `body: at most ${maxBodyBytes} bytes`)
     chunks.push(chunk)

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
+import type { Clock } from '@chaperone/core'
 import type { Certificates } from '../certs/desired.ts'
 
 /** Node's default of 5 s races the pooled connections of API servers. */
@@ -10,12 +11,18 @@ export interface SecureServer {
   listen(port: number): Promise<void>
   /** New connections get these; open ones go on. */
   reload(certificates: Certificates): void
-  /** Answers what comes with `Connection: close`, so that pooled connections move on, then closes. */
+  /** Takes no new connection, answers what is under way with `Connection: close`, so that pooled connections move on, then closes. */
   drain(): Promise<void>
 }
 
+/** No admission call lasts longer: `timeoutSeconds` of our webhooks. */
+const drainMs = 5000
+
 /** An HTTPS server whose certificate changes without a failed call. */
-export function createSecureServer(certificates: Certificates, listener: RequestListener): SecureServer {
+export function createSecureServer(
+  { certificates, clock }: { readonly certificates: Certificates; readonly clock: Clock },
+  listener: RequestListener,
+): SecureServer {
   let draining = false
   const server: Server = createServer(
     {
@@ -39,8 +46,9 @@ export function createSecureServer(certificates: Certificates, listener: Request
     reload: (next) => server.setSecureContext(contextOf(next)),
     async drain() {
       draining = true
-      server.closeIdleConnections()
-      const closed = new Promise((resolve) => server.close(resolve))
+      const late = new AbortController()
+      const closed = new Promise((resolve) => server.close(resolve)).finally(() => late.abort())
+      await Promise.race([closed, clock.sleep(drainMs, late.signal).catch(() => undefined)])
       server.closeAllConnections()
       await closed
     },

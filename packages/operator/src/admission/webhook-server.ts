@@ -1,0 +1,54 @@
+import { randomInt } from 'node:crypto'
+import { errorText } from '@chaperone/core'
+import { sessionPolicy } from '../binding/session-policy.ts'
+import { readBody } from '../http/read-body.ts'
+import { createSecureServer, type SecureServer } from '../http/secure-server.ts'
+import { serviceHost, type Parts } from '../parts.ts'
+import { namespaces } from '../resources.ts'
+import type { PodHandlerPorts } from './pod-handler.ts'
+import { createAdmissionRoutes } from './routes.ts'
+
+/** The HTTPS server that the API server asks about pods, sessions and decisions. */
+export function createWebhookServer(parts: Parts): SecureServer {
+  const { client, clock, log, view, metrics, certificates } = parts
+  const admission = createAdmissionRoutes({
+    clock,
+    log,
+    synced: view.index.synced,
+    sessions: (namespace) => view.index.sessions(namespace),
+    namespaceLabels: async (name) => (await client.get(namespaces, { name })).metadata.labels ?? {},
+    effectivePolicy: (session) => sessionPolicy(view.index, session),
+    settings: () => injectSettings(parts),
+    drawUid: () => randomInt(100_000, 2 ** 31 - 1),
+  })
+  const server = createSecureServer({ certificates: certificates.current(), clock }, (request, response) => {
+    const startedMs = clock.elapsedMs()
+    const path = request.url?.split('?')[0] ?? ''
+    readBody(request)
+      .then((body) => admission(path, body))
+      .then(
+        ({ status, body }) => {
+          // Whoever finds the port can make paths up; a label for each would grow without end.
+          if (status === 200) metrics.admission(path, status, (clock.elapsedMs() - startedMs) / 1000)
+          response.writeHead(status, { 'content-type': 'application/json' }).end(body)
+        },
+        (error: unknown) => response.writeHead(413, { connection: 'close' }).end(`${errorText(error)}\n`),
+      )
+  })
+  certificates.onChange((next) => server.reload(next))
+  return server
+}
+
+function injectSettings({ config, certificates }: Parts): ReturnType<PodHandlerPorts['settings']> {
+  const { sidecar, collectorUrl, controlServicePort } = config
+  return {
+    sidecarImage: sidecar.image,
+    imagePullPolicy: sidecar.pullPolicy,
+    controlUrl: `https://${serviceHost(config)}:${controlServicePort}`,
+    controlCa: certificates.current().caBundle,
+    collectorUrl,
+    logLevel: sidecar.logLevel,
+    resources: sidecar.resources,
+    auditMaxBytes: sidecar.auditMaxBytes,
+  }
+}
