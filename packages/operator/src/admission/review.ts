@@ -21,14 +21,14 @@ export type AdmissionOutcome =
 
 /** Reads an AdmissionReview; undefined when the body is not one. */
 export function parseReview(body: string): AdmissionRequest | undefined {
-  let review: { kind?: unknown; request?: AdmissionRequest }
+  let review: { kind?: unknown; request?: AdmissionRequest } | null
   try {
     review = JSON.parse(body) as typeof review
   } catch {
     return undefined
   }
-  const request = review.request
-  return review.kind === 'AdmissionReview' && typeof request?.uid === 'string' ? request : undefined
+  const request = review?.request
+  return review?.kind === 'AdmissionReview' && typeof request?.uid === 'string' ? request : undefined
 }
 
 /** The AdmissionReview that answers `request`: a change is sent as a JSON Patch (RFC 6902) of the difference. */

@@ -1,11 +1,22 @@
-import type { AgentSession, ApprovalRequest } from '@chaperone/api'
+import type { AgentSession, ApprovalRequest, ClusterEgressPolicy, EgressPolicy } from '@chaperone/api'
+import type { KubeObject, Reflector, Store } from '@chaperone/kube'
 import { sessionPolicy } from '../binding/session-policy.ts'
 import type { ClusterView } from '../cluster-view.ts'
 import { approvalState, type Hub } from './hub.ts'
 import { policyEvent } from './routes.ts'
 
+type Watched<T extends KubeObject> = Pick<Reflector<T>, 'addHandler'>
+
+/** The part of the cluster that sidecars are told of. */
+export interface PushedView extends Pick<ClusterView, 'index'> {
+  readonly sessions: Watched<AgentSession> & { readonly store: Pick<Store<AgentSession>, 'list'> }
+  readonly policies: Watched<EgressPolicy>
+  readonly clusterPolicies: Watched<ClusterEgressPolicy>
+  readonly approvals: Watched<ApprovalRequest>
+}
+
 /** Tells listening sidecars at once what a change in the cluster means for them. */
-export function pushChanges(view: ClusterView, hub: Hub): void {
+export function pushChanges(view: PushedView, hub: Hub): void {
   const sent = new Map<string, string>()
   const keyOf = (session: AgentSession) => `${session.metadata.namespace ?? ''}/${session.metadata.name}`
   const pushSession = (session: AgentSession) => {

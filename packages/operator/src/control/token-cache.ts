@@ -2,8 +2,8 @@ import { sha256Hex, type Clock } from '@chaperone/core'
 import type { TokenReviewStatus } from './caller.ts'
 
 /** A heartbeat every few seconds from every pod would otherwise be a TokenReview each. */
-const maxAgeMs = 60_000
-const maxTokens = 20_000
+export const maxAgeMs = 60_000
+export const maxTokens = 20_000
 
 /** Remembers what the API server said of a token, for a minute; keyed by its hash, so that no token stays in memory. */
 export function withTokenCache(

@@ -36,11 +36,11 @@ export function createSessionReconcile(ports: SessionReconcilePorts): Reconcile 
     const session = index.session(namespace, name)
     if (session === undefined) return {}
     const policy = sessionPolicy(index, session)
-    const livePods = new Set(
+    const livePods = new Map(
       pods
         .list(namespace)
         .filter((pod) => pod.metadata.annotations?.[annotations.sessionUid] === session.metadata.uid && !isOver(pod))
-        .map((pod) => String(pod.metadata['uid'])),
+        .map((pod): [string, number] => [pod.metadata.uid ?? '', Date.parse(pod.metadata.creationTimestamp ?? '')]),
     )
     const pending = approvals
       .list(namespace)

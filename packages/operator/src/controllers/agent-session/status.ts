@@ -3,8 +3,8 @@ import { withCondition } from '../conditions.ts'
 
 export interface SessionObserved {
   readonly policy: EffectivePolicy
-  /** UIDs of the live pods that are bound to the session. */
-  readonly livePods: ReadonlySet<string>
+  /** The live pods that are bound to the session: when each was created (Unix milliseconds), by UID. */
+  readonly livePods: ReadonlyMap<string, number>
   readonly pending: number
 }
 
@@ -22,6 +22,11 @@ export function sessionStatus(
   const gone = reported.filter((pod) => !livePods.has(pod.uid))
   const retired = sum([session.status?.retired ?? { requests: 0, denied: 0, masked: 0 }, ...gone])
   const total = sum([retired, ...live])
+  const heardMs = new Map([
+    ...livePods,
+    ...live.map((pod): [string, number] => [pod.uid, Date.parse(pod.lastHeartbeatTime)]),
+  ])
+  const silent = [...heardMs.values()].filter((ms) => nowMs - ms >= silentMs).length
   const expired = policy.expiresAt !== undefined && Date.parse(policy.expiresAt) <= nowMs
   return {
     ...session.status,
@@ -31,16 +36,7 @@ export function sessionStatus(
     pods: live,
     retired,
     counters: { pods: livePods.size, ...total, pending },
-    conditions: conditions(
-      session,
-      policy,
-      {
-        live,
-        silent: livePods.size - live.filter((pod) => nowMs - Date.parse(pod.lastHeartbeatTime) < silentMs).length,
-        expired,
-      },
-      nowMs,
-    ),
+    conditions: conditions(session, policy, { live, silent, expired }, nowMs),
   }
 }
 
@@ -97,13 +93,14 @@ function auditDelivered({ live }: Facts): Judged {
     : yes('Delivered', 'the collector confirms records as they come')
 }
 
-function ready(session: AgentSession, judged: Readonly<Record<string, Judged>>, { expired }: Facts): Judged {
+function ready(session: AgentSession, judged: Readonly<Record<string, Judged>>, { expired, silent }: Facts): Judged {
   if (session.spec.suspended) return no('Suspended', 'spec.suspended stops all egress')
   if (expired) return no('Expired', judged['Expired']?.message ?? '')
   for (const type of ['PolicyResolved', 'Contained', 'AuditDelivered']) {
     const condition = judged[type]
     if (condition?.status === 'False') return no(condition.reason, condition.message)
   }
+  if (silent > 0) return unknown('SidecarSilent', judged['Contained']?.message ?? '')
   return yes('Ready', 'the policy is in force')
 }
 

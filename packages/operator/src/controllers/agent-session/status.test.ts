@@ -1,0 +1,210 @@
+import { describe, expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { AgentSession, AgentSessionStatus, EffectivePolicy, PodStatus } from '@chaperone/api'
+import { sessionStatus } from './status.ts'
+
+const nowMs = Date.parse('2026-01-01T12:00:00Z')
+const minuteMs = 60_000
+const iso = (ms: number) => new Date(ms).toISOString()
+
+const session = (status: AgentSessionStatus = {}, spec: object = {}): AgentSession =>
+  ({
+    metadata: { name: 'devin', generation: 3 },
+    spec: { suspended: false, ...spec },
+    status,
+  }) as unknown as AgentSession
+const policy = (change: Partial<EffectivePolicy> = {}): EffectivePolicy =>
+  ({ hash: 'h', unresolved: [], ...change }) as unknown as EffectivePolicy
+const pod = (uid: string, change: Partial<PodStatus> = {}): PodStatus => ({
+  uid,
+  name: `pod-${uid}`,
+  contained: true,
+  lastHeartbeatTime: iso(nowMs),
+  requests: 0,
+  denied: 0,
+  masked: 0,
+  audit: { sequence: 0, head: '', deliveredSequence: 0 },
+  ...change,
+})
+/** Live pods, created an hour ago. */
+const live = (...uids: string[]) => new Map(uids.map((uid) => [uid, nowMs - 60 * minuteMs]))
+/** `type: status reason`. */
+const said = (status: AgentSessionStatus, type: string) => {
+  const condition = status.conditions?.find((each) => each.type === type)
+  return `${condition?.status ?? ''} ${condition?.reason ?? ''}`
+}
+
+describe('the conditions of a session', () => {
+  const judged = (
+    status: AgentSessionStatus,
+    more: { spec?: object; policy?: Partial<EffectivePolicy>; live?: Map<string, number> } = {},
+  ) =>
+    sessionStatus(
+      session(status, more.spec),
+      { policy: policy(more.policy), livePods: more.live ?? live('a'), pending: 0 },
+      nowMs,
+    )
+  const well = { pods: [pod('a')] }
+
+  test.each<[string, Parameters<typeof judged>, Record<string, string>]>([
+    [
+      'all well',
+      [well],
+      {
+        Ready: 'True Ready',
+        PolicyResolved: 'True Resolved',
+        Contained: 'True SelfTestPassed',
+        AuditDelivered: 'True Delivered',
+        Expired: 'False WithinLimits',
+      },
+    ],
+    [
+      'no pod yet',
+      [{}, { live: new Map() }],
+      { Ready: 'True Ready', Contained: 'Unknown NoPods', AuditDelivered: 'Unknown NoPods' },
+    ],
+    [
+      'a pod that has just started',
+      [well, { live: new Map([...live('a'), ['new', nowMs - 1000]]) }],
+      { Ready: 'True Ready', Contained: 'True SelfTestPassed' },
+    ],
+    [
+      'a pod that never reported',
+      [well, { live: live('a', 'b') }],
+      { Ready: 'Unknown SidecarSilent', Contained: 'Unknown SidecarSilent' },
+    ],
+    [
+      'a pod that fell silent',
+      [{ pods: [pod('a', { lastHeartbeatTime: iso(nowMs - 3 * minuteMs) })] }],
+      { Ready: 'Unknown SidecarSilent', Contained: 'Unknown SidecarSilent' },
+    ],
+    [
+      'a way out',
+      [{ pods: [pod('a', { contained: false, containedMessage: 'reached 1.1.1.1' })] }],
+      { Ready: 'False EscapeFound', Contained: 'False EscapeFound' },
+    ],
+    [
+      'a way out and a silent pod',
+      [{ pods: [pod('a', { contained: false })] }, { live: live('a', 'b') }],
+      { Ready: 'False EscapeFound' },
+    ],
+    [
+      'a reference to nothing',
+      [well, { policy: { unresolved: ['spec.policies[0]: missing'] } }],
+      { Ready: 'False MissingReference', PolicyResolved: 'False MissingReference' },
+    ],
+    [
+      'a collector that is behind',
+      [{ pods: [pod('a', { audit: { sequence: 9, head: '', deliveredSequence: 1, message: 'refused' } })] }],
+      { Ready: 'False CollectorBehind', AuditDelivered: 'False CollectorBehind' },
+    ],
+    [
+      'a session whose time is up',
+      [well, { policy: { expiresAt: iso(nowMs) } }],
+      { Ready: 'False Expired', Expired: 'True LimitReached' },
+    ],
+    ['a suspended session', [well, { spec: { suspended: true } }], { Ready: 'False Suspended' }],
+  ])('of %s', (_, args, expected) => {
+    const status = judged(...args)
+    for (const [type, text] of Object.entries(expected)) expect([type, said(status, type)]).toEqual([type, text])
+  })
+
+  test('name the pod and what was found, in at most 1024 characters', () => {
+    const found = { contained: false, containedMessage: 'reached 1.1.1.1:443' }
+    const message = (pods: PodStatus[]) =>
+      judged({ pods }, { live: live(...pods.map((each) => each.uid)) }).conditions?.find(
+        (each) => each.type === 'Contained',
+      )?.message
+    expect(message([pod('a', found)])).toBe('pod-a: reached 1.1.1.1:443')
+    expect(message(Array.from({ length: 200 }, (_, each) => pod(String(each), found)))).toHaveLength(1024)
+  })
+
+  test('move lastTransitionTime only when their status changes', () => {
+    const first = judged(well)
+    const later = nowMs + minuteMs
+    const observed = (status: AgentSessionStatus, change: Partial<PodStatus>) =>
+      sessionStatus(
+        session({ ...status, pods: [pod('a', { lastHeartbeatTime: iso(later), ...change })] }),
+        { policy: policy(), livePods: live('a'), pending: 0 },
+        later,
+      )
+    const times = (status: AgentSessionStatus) =>
+      Object.fromEntries((status.conditions ?? []).map((each) => [each.type, each.lastTransitionTime]))
+    expect(times(observed(first, {}))).toEqual(times(first))
+    const escaped = observed(first, { contained: false, containedMessage: 'one' })
+    expect(times(escaped)).toEqual({ ...times(first), Contained: iso(later), Ready: iso(later) })
+    const muchLater = sessionStatus(
+      session({
+        ...escaped,
+        pods: [pod('a', { contained: false, containedMessage: 'another', lastHeartbeatTime: iso(later + minuteMs) })],
+      }),
+      { policy: policy(), livePods: live('a'), pending: 0 },
+      later + minuteMs,
+    )
+    expect(times(muchLater)).toEqual(times(escaped))
+    expect(muchLater.conditions?.find((each) => each.type === 'Contained')?.message).toBe('pod-a: another')
+  })
+
+  test('leave those of others alone', () => {
+    const others = {
+      type: 'BudgetReviewed',
+      status: 'True',
+      reason: 'R',
+      message: '',
+      lastTransitionTime: iso(0),
+    } as const
+    expect(judged({ ...well, conditions: [others] }).conditions).toContainEqual(others)
+  })
+})
+
+describe('the counters of a session', () => {
+  test('are the sums over live and gone pods; what was gone is counted once', () => {
+    const status = sessionStatus(
+      session({
+        pods: [pod('a', { requests: 5, denied: 1, masked: 2 }), pod('b', { requests: 7, denied: 3, masked: 4 })],
+        retired: { requests: 100, denied: 10, masked: 1 },
+      }),
+      { policy: policy(), livePods: live('a', 'c'), pending: 2 },
+      nowMs,
+    )
+    expect(status.counters).toEqual({ pods: 2, requests: 112, denied: 14, masked: 7, pending: 2 })
+    expect(status.retired).toEqual({ requests: 107, denied: 13, masked: 5 })
+    expect(status.pods?.map((each) => each.uid)).toEqual(['a'])
+    const again = sessionStatus(session(status), { policy: policy(), livePods: live('a', 'c'), pending: 2 }, nowMs)
+    expect(again).toEqual(status)
+  })
+
+  test('never shrink, whichever pods come and go', () => {
+    const uid = fc.constantFrom('a', 'b', 'c', 'd')
+    fc.assert(
+      fc.property(fc.array(fc.record({ alive: fc.uniqueArray(uid), reports: uid })), (steps) => {
+        let status: AgentSessionStatus = {}
+        let before = 0
+        for (const { alive, reports } of steps) {
+          const known = status.pods?.find((each) => each.uid === reports)?.requests ?? 0
+          const others = (status.pods ?? []).filter((each) => each.uid !== reports)
+          const pods = alive.includes(reports)
+            ? [...others, pod(reports, { requests: known + 1 })]
+            : (status.pods ?? [])
+          status = sessionStatus(
+            session({ ...status, pods }),
+            { policy: policy(), livePods: live(...alive), pending: 0 },
+            nowMs,
+          )
+          expect(status.counters?.requests).toBeGreaterThanOrEqual(before)
+          before = status.counters?.requests ?? 0
+        }
+      }),
+    )
+  })
+})
+
+test('the status says which generation and which policy it speaks of, and when the session ends', () => {
+  const status = sessionStatus(
+    session(),
+    { policy: policy({ expiresAt: iso(nowMs + 1) }), livePods: new Map(), pending: 0 },
+    nowMs,
+  )
+  expect(status).toMatchObject({ observedGeneration: 3, policyHash: 'h', expiresAt: iso(nowMs + 1) })
+  expect(new Set(status.conditions?.map((each) => each.observedGeneration))).toEqual(new Set([3]))
+})
