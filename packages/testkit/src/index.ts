@@ -1,3 +1,5 @@
+export { startProgram, type ChildProgram } from './child-program.ts'
+export { clusterProgram } from './cluster-program.ts'
 export { cutsOf, mutationsOf } from './cuts.ts'
 export { createFakeClock, createFakeRandom, type FakeClock } from './fake-clock.ts'
 export { startFaultProxy, type FaultProxy } from './fault-proxy.ts'

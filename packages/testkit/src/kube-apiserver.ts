@@ -1,11 +1,12 @@
-import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { request } from 'node:https'
 import { type AddressInfo, createServer } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ChildProgram, startProgram } from './child-program.ts'
+import { clusterProgram } from './cluster-program.ts'
 import { createKubePki, createTokenSigningKey, type KubeCertificate, type KubePki } from './kube-pki.ts'
 
 /**
@@ -303,12 +304,7 @@ class ControlPlane implements KubeApiserver {
   }
 
   #program(name: string, args: readonly string[]): ChildProgram {
-    const path = join(process.env['CHAPERONE_CACHE'] ?? join(homedir(), '.cache', 'chaperone'), 'cluster', 'bin', name)
-    try {
-      accessSync(path, constants.X_OK)
-    } catch (error) {
-      throw new Error(`${path} is missing: build the programs of the test cluster first`, { cause: error })
-    }
+    const path = clusterProgram(name)
     return startProgram(path, args, { logPath: join(this.#directory, `${name}.log`) })
   }
 
