@@ -57,6 +57,20 @@ describe('createApprovals', () => {
     ).not.toBe(first.name)
   })
 
+  test('an act whose digest begins like that of an approved one, or of another pod, is asked for itself', async () => {
+    const { approvals, decide } = setUp()
+    const { name, digest } = await approvals.ask(caller, session, ask)
+    decide(name, 'Approved')
+    const lookalike = { ...ask, action: { ...ask.action, digest: `${digest.slice(0, 10)}${'b'.repeat(54)}` } }
+    expect(await approvals.ask(caller, session, lookalike)).toMatchObject({
+      name: `${name}-2`,
+      digest: lookalike.action.digest,
+      outcome: 'Pending',
+    })
+    const neighbour = { ...caller, pod: { ...caller.pod, name: 'neighbour', uid: 'pod-2' } }
+    expect(await approvals.ask(neighbour, session, ask)).toMatchObject({ name: `${name}-3`, outcome: 'Pending' })
+  })
+
   test('an approval that was used up is asked anew', async () => {
     const { approvals, decide } = setUp()
     const { name } = await approvals.ask(caller, session, ask)

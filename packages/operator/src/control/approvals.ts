@@ -44,17 +44,13 @@ export function createApprovals(store: ApprovalStore, pending: (podUid: string) 
   return {
     async ask(caller, session, ask) {
       for (let round = 1; round <= maxRounds; round++) {
-        const present = await store.get(
-          caller.pod.namespace,
-          approvalName(session.metadata.name, ask.action.digest, round),
-        )
-        if (present !== undefined && isUsedUp(present, session, clock.now())) continue
-        if (present !== undefined) return approvalState(present)
-        if (pending(caller.pod.uid) >= maxPendingPerPod)
+        const name = approvalName(session.metadata.name, ask.action.digest, round)
+        const present = await store.get(caller.pod.namespace, name)
+        if (present === undefined && pending(caller.pod.uid) >= maxPendingPerPod)
           throw new ApprovalConflict('ERR_APPROVAL_LIMIT', `this pod already has ${maxPendingPerPod} requests waiting`)
-        return approvalState(
-          await store.createOrGet(approvalObject(ask, caller, session, { nowMs: clock.now(), round })),
-        )
+        const request =
+          present ?? (await store.createOrGet(approvalObject(ask, caller, session, { nowMs: clock.now(), round })))
+        if (isSameAct(request, caller, ask) && !isUsedUp(request, session, clock.now())) return approvalState(request)
       }
       throw new ApprovalConflict('ERR_APPROVAL_LIMIT', `the same act was asked ${maxRounds} times`)
     },
@@ -83,6 +79,11 @@ export function createApprovals(store: ApprovalStore, pending: (podUid: string) 
         })
     },
   }
+}
+
+/** Names hold only the beginning of a digest, which an agent can make collide: an answer counts for the act it was given for. */
+function isSameAct({ spec }: ApprovalRequest, caller: Caller, ask: ApprovalAsk): boolean {
+  return spec.action.digest === ask.action.digest && spec.podRef.uid === caller.pod.uid
 }
 
 /** A request that can give nothing any more, so that the act must be asked anew. */
