@@ -52,6 +52,8 @@ export function createMetrics(): Metrics {
     labelNames: ['name'],
     registers,
   })
+  const leading = (leads: boolean): void => leader.set({ name: 'chaperone-operator' }, leads ? 1 : 0)
+  leading(false)
   const admissions = new Histogram({
     name: 'controller_runtime_webhook_latency_seconds',
     help: 'Length of an admission call.',
@@ -80,7 +82,7 @@ export function createMetrics(): Metrics {
         retried: () => retries.inc({ name }),
       },
     }),
-    leading: (leads) => leader.set({ name: 'chaperone-operator' }, leads ? 1 : 0),
+    leading,
     admission: (webhook, code, seconds) => admissions.observe({ webhook, code: String(code) }, seconds),
     listeners(count) {
       Object.assign(listeners, { collect: () => listeners.set(count()) })

@@ -36,7 +36,8 @@ export async function runOperator(ports: OperatorPorts, signal: AbortSignal): Pr
   })
 
   const stopped = new AbortController()
-  const running = [view.run, certificates.follow, control.report, events.run].map((run) => run(stopped.signal))
+  const { signal: end } = stopped
+  const running = [view.run(end), certificates.follow(end), control.report(end), events.run(end)]
   await Promise.all([
     webhook.listen(config.webhookPort),
     control.listen(config.controlPort),

@@ -43,17 +43,17 @@ const grant = (user: User, role: string) =>
 beforeAll(async () => {
   apiserver = await startKubeApiserver()
   for (const namespace of [systemNamespace, 'agents', 'elsewhere']) await apiserver.createNamespace(namespace)
-  applyYaml(apiserver, renderChart('rbac'))
-  grant(reviewer, 'chaperone-reviewer')
+  await applyYaml(apiserver, await renderChart('rbac'))
+  await grant(reviewer, 'chaperone-reviewer')
   // What the controller manager would aggregate into view, edit and admin.
   for (const [user, ...roles] of [
     [viewer, 'view'],
     [editor, 'view', 'edit'],
     [admin, 'view', 'edit', 'admin'],
   ] as const)
-    for (const role of roles) grant(user, `system:aggregate-to-${role}`)
-  for (const user of [viewer, editor, admin]) grant(user, 'chaperone-view')
-  grant(admin, 'chaperone-admin')
+    for (const role of roles) await grant(user, `system:aggregate-to-${role}`)
+  for (const user of [viewer, editor, admin]) await grant(user, 'chaperone-view')
+  await grant(admin, 'chaperone-admin')
   client = connect(apiserver.kubeconfigPath)
 }, 180_000)
 afterAll(async () => {
@@ -189,8 +189,8 @@ describe('Secrets', () => {
     expect(await can(operator, 'get', 'secrets', { namespace: systemNamespace, name: 'chaperone-certs' })).toBe(true)
   })
 
-  test('are in no role of the chart that counts for the whole cluster, and no role of it holds a wildcard', () => {
-    const roles = renderChart('rbac').split(/^---$/m)
+  test('are in no role of the chart that counts for the whole cluster, and no role of it holds a wildcard', async () => {
+    const roles = (await renderChart('rbac')).split(/^---$/m)
     expect(roles.filter((role) => /^kind: ClusterRole$/m.test(role))).not.toEqual([])
     for (const role of roles) {
       if (/^kind: ClusterRole$/m.test(role)) expect(role).not.toContain('secrets')
@@ -237,7 +237,7 @@ describe('ordinary users', () => {
 
   test('cannot grant themselves what they lack: the API server refuses a binding to the role of reviewers', async () => {
     const kubeconfig = await apiserver.kubeconfigForUser(admin.username, ['system:authenticated'])
-    expect(() =>
+    await expect(
       kubectl(kubeconfig, [
         'create',
         'rolebinding',
@@ -247,6 +247,6 @@ describe('ordinary users', () => {
         '--clusterrole=chaperone-reviewer',
         `--user=${admin.username}`,
       ]),
-    ).toThrow(/attempting to grant RBAC permissions not currently held[^]*approve/)
+    ).rejects.toThrow(/attempting to grant RBAC permissions not currently held[^]*approve/)
   })
 })

@@ -3,6 +3,7 @@ export { clusterProgram } from './cluster-program.ts'
 export { cutsOf, mutationsOf } from './cuts.ts'
 export { createFakeClock, createFakeRandom, type FakeClock } from './fake-clock.ts'
 export { startFaultProxy, type FaultProxy } from './fault-proxy.ts'
+export { freePorts } from './free-ports.ts'
 export {
   startKubeApiserver,
   type KubeAnswer,

@@ -1,12 +1,11 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { once } from 'node:events'
 import { request } from 'node:https'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ChildProgram, startProgram } from './child-program.ts'
 import { clusterProgram } from './cluster-program.ts'
+import { freePorts } from './free-ports.ts'
 import { createKubePki, createTokenSigningKey, type KubeCertificate, type KubePki } from './kube-pki.ts'
 
 /**
@@ -345,16 +344,3 @@ interface Crd {
 }
 
 const crdPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1')
-      await once(server, 'listening')
-      return server
-    }),
-  )
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return ports
-}
