@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises'
 import { systemClock } from '@chaperone/core'
 import { startKubeApiserver, type KubeApiserver } from '@chaperone/testkit'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -234,6 +235,29 @@ describe('reviews', () => {
     const { groups = [], username } = await whoAmI(someone)
     expect(username).toBe('jane+doe/x')
     expect(groups).toEqual(expect.arrayContaining(['auditors', 'team/a']))
+  })
+
+  test('a kubeconfig makes us whom it says to act as: the user, the uid, the groups and everything else', async () => {
+    const acting = async (user: object): Promise<KubeClient> => {
+      const config = JSON.parse(await readFile(apiserver.kubeconfigPath, 'utf8')) as { users: { user: object }[] }
+      Object.assign(config.users[0]!.user, user)
+      const path = `${apiserver.kubeconfigPath}.acting`
+      await writeFile(path, JSON.stringify(config))
+      return connect(path)
+    }
+    const groups = ['team a', 'auditors']
+    const extra = { scopes: ['read', 'write'], 'example.com/reason': ['on call'] }
+    const jane = await acting({ as: 'jane', 'as-uid': 'u-7', 'as-groups': groups, 'as-user-extra': extra })
+    expect(await whoAmI(jane)).toEqual({
+      username: 'jane',
+      uid: 'u-7',
+      groups: [...groups, 'system:authenticated'],
+      extra,
+    })
+    expect((await whoAmI(await acting({ as: 'jane' }))).groups).toEqual(['system:authenticated'])
+    await expect(acting({ 'as-groups': groups })).rejects.toThrow(
+      'kubeconfig: as-uid, as-groups and as-user-extra need as',
+    )
   })
 
   test('a pod-bound token is vouched for, for its audience alone', async () => {

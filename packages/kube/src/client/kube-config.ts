@@ -1,8 +1,9 @@
-import type { Agent } from 'node:http'
+import type { Agent, OutgoingHttpHeaders } from 'node:http'
 import type { RequestOptions } from 'node:https'
 import { errorText } from '@chaperone/core'
 import { KubeConfig } from '@kubernetes/client-node'
 import { KubeConfigError } from '../errors.ts'
+import { impersonationHeaders } from './impersonation.ts'
 
 /** Which cluster and who we are there. */
 export interface KubeClientConfig {
@@ -45,6 +46,8 @@ export function loadKubeConnection(config: KubeClientConfig): KubeConnection {
   if (!URL.canParse(server) || !/^https?:/.test(server))
     throw new KubeConfigError('server: expected an http or https URL')
   const proxied = cluster.proxyUrl !== undefined && cluster.proxyUrl !== ''
+  const impersonation =
+    config.inCluster === true ? {} : impersonationOf(config.kubeconfig, loaded.getCurrentUser()?.name ?? '')
   const context = loaded.getContextObject(loaded.getCurrentContext())
   return {
     server,
@@ -60,11 +63,23 @@ export function loadKubeConnection(config: KubeClientConfig): KubeConnection {
       const agent = proxied && typeof options.agent === 'object' ? options.agent : undefined
       // The library keeps one agent with the first certificate it saw; ours takes the material of each request.
       delete options.agent
-      return { options, agent }
+      return {
+        options: { ...options, headers: { ...(options.headers as OutgoingHttpHeaders | undefined), ...impersonation } },
+        agent,
+      }
     },
     refresh() {
       loaded = load(config)
     },
+  }
+}
+
+function impersonationOf(kubeconfig: string | undefined, user: string): ReturnType<typeof impersonationHeaders> {
+  try {
+    return impersonationHeaders(kubeconfig, user)
+  } catch (error) {
+    if (error instanceof KubeConfigError) throw error
+    throw new KubeConfigError(`kubeconfig: ${errorText(error)}`, { cause: error })
   }
 }
 

@@ -187,8 +187,11 @@ function parseJson(text: string): unknown {
 }
 
 /** Token files may end in a line break, which a header must not. */
-function trimmed(headers: https.RequestOptions['headers']): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name, String(value).trim()]))
+function trimmed(headers: https.RequestOptions['headers']): Record<string, string | string[]> {
+  const trim = (value: unknown): string => String(value).trim()
+  return Object.fromEntries(
+    Object.entries(headers ?? {}).map(([name, value]) => [name, Array.isArray(value) ? value.map(trim) : trim(value)]),
+  )
 }
 
 /** What node:http and node:tls throw, as the one error that callers know; bugs and our own errors pass as they are. */
