@@ -39,3 +39,4 @@ export {
   type ControlEvent,
   type Heartbeat,
 } from './control.ts'
+export { javaToolOptions, trustVariables } from './trust-variables.ts'

@@ -2,6 +2,7 @@
 import { basename } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { CodedError, systemClock, systemRandom } from '@chaperone/core'
+import { KubeConfigError, KubeNameError } from '@chaperone/kube'
 import { addApprovals } from './commands/approvals.ts'
 import { addAuditVerify } from './commands/audit-verify.ts'
 import { addCompletion } from './commands/completion.ts'
@@ -34,10 +35,19 @@ const program = new Command(plugin ? 'kubectl chaperone' : 'chaperone')
   .enablePositionalOptions()
   .passThroughOptions()
   .showHelpAfterError('(add --help for what is possible)')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  chaperone run -f session.yaml -- claude -p "fix the failing test"    an agent on this machine, watched
+  chaperone approvals                                                  what waits for a person
+  chaperone approve NAME --reason "agreed with Ada"                    let it pass, once
+  chaperone log                                                        what the last run did
+  chaperone explain -f session.yaml GET https://api.example.com/v1     what a session file decides, and why`,
+  )
   .exitOverride()
 for (const add of [addRun, addApprovals, addDecide, addLog, addAuditVerify, addExplain, addVersion, addCompletion])
   add(program, context)
-for (const command of program.commands) command.exitOverride()
 
 try {
   await program.parseAsync()
@@ -46,7 +56,8 @@ try {
   else {
     const text = error instanceof CodedError ? error.message : error instanceof Error ? error.message : String(error)
     context.err(`${context.style('red', 'error')}: ${text}\n`)
-    process.exitCode = error instanceof UsageError ? exitUsage : 1
+    process.exitCode =
+      error instanceof UsageError || error instanceof KubeConfigError || error instanceof KubeNameError ? exitUsage : 1
   }
 }
 // Handed-over listeners and channels keep the loop alive; everything that had to be done is done.

@@ -33,6 +33,7 @@ export function addApprovals(program: Command, context: Context): void {
       .description(
         'Lists approval requests: who wants what, under which rule. Runs of this machine come first, then the cluster.',
       )
+      .addHelpText('after', '\nExamples:\n  chaperone approvals -n agents\n  chaperone approvals -A --all -o json\n')
       .option('-a, --all', 'also those that are decided', false)
       .option('-A, --all-namespaces', 'of every namespace', false)
       .option('--local', 'only runs of this machine', context.plugin ? false : undefined)

@@ -14,13 +14,20 @@ interface Options extends ClusterOptions {
 }
 
 export function addAuditVerify(program: Command, context: Context): void {
-  const audit = program.command('audit').summary('prove the audit trail')
+  const audit = program
+    .command('audit')
+    .summary('prove the audit trail')
+    .addHelpText('after', '\nExample:\n  chaperone audit verify audit.jsonl --session devin -n agents\n')
   clusterFlags(
     audit
       .command('verify')
       .summary('prove that records are whole, or name the first bad one')
       .description(
         'Checks the hash chain of every pod in a file that a collector wrote (OTLP/JSON lines): nothing altered, left out, reordered.\nThat the end was not cut off is proven by the last record of an ended session, by --session (the head in its status), or by --head.',
+      )
+      .addHelpText(
+        'after',
+        '\nExample:\n  kubectl logs -n chaperone-system deploy/chaperone-collector | chaperone audit verify - --session devin -n agents\n',
       )
       .argument('<file>', 'exported records; - for standard input')
       .option('--session <name>', 'AgentSession whose status holds the heads')

@@ -166,9 +166,41 @@ test.each([
   [['run'], 64, /-f, --filename/],
   [['approvals', '-o', 'xml'], 64, /expected one of table, wide, json, yaml/],
   [['completion', 'tcsh'], 64, /bash, zsh, fish/],
+  [[], 64, /Usage/],
+  [['audit', 'verify'], 64, /file/],
+  [['audit', 'verify', 'f', '--head', 'x'], 64, /--head: expected POD-UID:SEQ:HASH/],
+  [['audit', 'verify', '/nowhere'], 64, /\/nowhere: cannot be read/],
+  [['approve'], 64, /name/],
+  [['approve', 'a', '--frob'], 64, /--frob/],
+  [['approve', 'a', '--kubeconfig', '/nowhere'], 64, /kubeconfig: .*\/nowhere/],
+  [['log', 'no-such-run'], 64, /no-such-run: neither a run nor a file/],
+  [['log', '-o', 'xml'], 64, /-o: expected one of/],
+  [['explain', '-f', session, 'get', 'x'], 64, /expected METHOD URL/],
+  [['explain', '-f', session, '--sql', 'select 1', 'db:port'], 64, /expected HOST or HOST:PORT/],
+  [['run', '-f', '/nowhere', '--', 'true'], 64, /-f: \/nowhere cannot be read/],
+  [['run', '-f', session, '--resolve', 'x', '--', 'true'], 64, /--resolve: expected HOST:PORT:ADDRESS/],
+  [['run', '-f', session, '--log-level', 'loud', '--', 'true'], 64, /--log-level .*debug, info/],
+  [['run', '-f', session, '--credentials', '/nowhere', '--', 'true'], 64, /--credentials: expected a directory/],
 ])('%j exits with %i and says what was expected', async (args, expected, message) => {
   const { code, stderr } = await chaperone(args)
   expect([code, stderr]).toEqual([expected, expect.stringMatching(message)])
+})
+
+test('every command teaches by an example', async () => {
+  const { stdout: root } = await chaperone(['--help'])
+  const verbs = [...root.matchAll(/^ {2}(\w+)(?: \S+)* {2,}\S/gm)].map(([, verb = '']) => verb)
+  expect(verbs).toEqual(
+    expect.arrayContaining(['run', 'approvals', 'approve', 'deny', 'log', 'audit', 'explain', 'version', 'completion']),
+  )
+  const lines = [
+    [],
+    ['audit', 'verify'],
+    ...verbs.filter((verb) => !['chaperone', 'help'].includes(verb)).map((verb) => [verb]),
+  ]
+  for (const line of lines) {
+    const { stdout, code } = await chaperone([...line, '--help'])
+    expect([line, code, stdout]).toEqual([line, 0, expect.stringMatching(/\nExamples?:\n {2}\S/)])
+  }
 })
 
 test('completion knows every command', async () => {

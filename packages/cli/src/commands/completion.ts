@@ -30,7 +30,8 @@ export function addCompletion(program: Command, context: Context): void {
   program
     .command('completion')
     .summary('print shell completion')
-    .description('Prints a completion script. bash: source <(chaperone completion bash)')
+    .description('Prints a completion script.')
+    .addHelpText('after', '\nExample:\n  source <(chaperone completion bash)\n')
     .argument('<shell>', Object.keys(shells).join(', '))
     .action((shell: string) => {
       const script = shells[shell]

@@ -22,6 +22,7 @@ export function addDecide(program: Command, context: Context): void {
         .description(
           `Sets the decision of an approval request. The API server records who you are; the owner of the session and the\nagent itself are refused. The agent is told at once.`,
         )
+        .addHelpText('after', `\nExample:\n  chaperone ${name} devin-3f2a9c81d0 -n agents --reason "agreed with Ada"\n`)
         .argument('<name>', 'approval request, from: chaperone approvals')
         .option('-r, --reason <text>', 'why, for the agent and the auditor'),
     ).action((request: string, options: DecideOptions) => decide(context, request, verdict, options))

@@ -43,9 +43,9 @@ export function addExplain(program: Command, context: Context): void {
     })
 }
 
-function httpAction([method = '', address = '']: readonly string[]): Action {
-  if (!URL.canParse(address) || !/^[A-Z]+$/.test(method))
-    throw new UsageError('expected METHOD URL, such as GET https://api.example.com/v1')
+function httpAction([method = '', address = '', ...rest]: readonly string[]): Action {
+  if (rest.length > 0 || !URL.canParse(address) || !/^[A-Z]+$/.test(method))
+    throw new UsageError('expected METHOD URL in one piece each, such as GET https://api.example.com/v1')
   const url = new URL(address)
   const scheme = url.protocol === 'https:' ? 'https' : 'http'
   const target = normalisePath(`${url.pathname}${url.search}`)
@@ -57,8 +57,10 @@ function httpAction([method = '', address = '']: readonly string[]): Action {
   }
 }
 
-async function sqlAction([address = '']: readonly string[], text: string): Promise<Action> {
-  const [host = '', port = '5432'] = address.split(':')
+async function sqlAction([address = '', ...rest]: readonly string[], text: string): Promise<Action> {
+  const [, host = '', port = '5432'] = /^([^:]+)(?::(\d{1,5}))?$/.exec(address) ?? []
+  if (host === '' || rest.length > 0)
+    throw new UsageError('expected HOST or HOST:PORT, such as orders-db.prod.svc:5432')
   const parser = await loadSqlParser()
   try {
     return {

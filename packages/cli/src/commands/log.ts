@@ -11,6 +11,7 @@ export function addLog(program: Command, context: Context): void {
     .command('log')
     .summary('show the timeline of a run')
     .description('Shows what an agent did, in order, across every protocol: each action, the decision on it and why.')
+    .addHelpText('after', '\nExamples:\n  chaperone log\n  chaperone log audit.jsonl --all -o wide\n')
     .argument('[run]', 'name of a run, or a file with exported records; default: the last run')
     .option('--all', 'also connections, DNS and checkpoints', false)
     .option('-o, --output <format>', 'table, wide, json or yaml', parseFormat, 'table')

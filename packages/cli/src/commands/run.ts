@@ -1,21 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Command } from 'commander'
-import type { Heartbeat } from '@chaperone/api'
+import { Option, type Command } from 'commander'
+import { javaToolOptions, trustVariables, type Heartbeat } from '@chaperone/api'
 import type { Context } from '../context.ts'
 import { CommandError, UsageError } from '../errors.ts'
+import { createBareAgent, type Agent } from '../local/agent.ts'
 import { createApprovalBook, type LocalApproval } from '../local/approval-book.ts'
 import { createDirector } from '../local/director.ts'
+import { passOnSignals } from '../local/pass-on-signals.ts'
 import { createPrompt } from '../local/prompt.ts'
 import { createRun, type RunFiles } from '../local/runs.ts'
 import { createSandbox, whyNotContained, type Sandbox } from '../local/sandbox.ts'
 import { readSessionFile } from '../local/session-file.ts'
 import { startSidecar } from '../local/sidecar-process.ts'
-import { trustEnvironment } from '../local/trust-environment.ts'
 
 interface RunOptions {
   readonly filename: string
@@ -26,6 +27,8 @@ interface RunOptions {
   readonly contained: boolean
   readonly logLevel: string
 }
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
 /** How long a sidecar may take to its first policy. */
 const readyTimeoutMs = 15_000
@@ -48,7 +51,7 @@ export function addRun(program: Command, context: Context): void {
     .option('-i, --interactive', 'give the terminal to the agent; approve from a second one', false)
     .option('--no-prompt', 'do not ask at this terminal; approve from a second one')
     .option('--no-contained', 'only set proxy variables: works everywhere, contains nothing')
-    .option('--log-level <level>', 'of the sidecar', 'info')
+    .addOption(new Option('--log-level <level>', 'of the sidecar').choices(logLevels).default('info'))
     .argument('<command...>', 'the agent and its arguments, after --')
     .addHelpText('after', '\nExample:\n  chaperone run -f session.yaml -- claude -p "fix the failing test"\n')
     .action(async (command: string[], options: RunOptions) => {
@@ -66,6 +69,8 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
   })
   for (const entry of options.resolve)
     if (!/^[^:]+:\d+:.+$/.test(entry)) throw new UsageError(`--resolve: expected HOST:PORT:ADDRESS; given "${entry}"`)
+  if (options.credentials !== undefined && !existsSync(options.credentials))
+    throw new UsageError(`--credentials: expected a directory; "${options.credentials}" does not exist`)
   const started = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '-')
   const files = createRun(settings.stateDir, `${started}-${session.metadata.name}`)
   const trustDir = mkdtempSync(join(tmpdir(), 'chaperone-trust-'))
@@ -81,8 +86,10 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
 
   const notify = (approval: LocalApproval): void => {
     director.approvalChanged(approval)
-    if (approval.state.outcome !== 'Pending')
+    if (approval.state.outcome !== 'Pending') {
+      prompt?.settled(approval.state.name)
       return say(`${approval.state.name} is ${approval.state.outcome.toLowerCase()}`)
+    }
     if (prompt !== undefined) prompt.ask(approval)
     else
       say(
@@ -100,10 +107,25 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
   director.server.listen(files.socket)
   await once(director.server, 'listening')
   chmodSync(files.socket, 0o600)
-  const prompt = options.prompt && !options.interactive && process.stdin.isTTY ? createPrompt(context, book) : undefined
-
-  let sandbox: Sandbox | undefined
   const proxyPort = objection === undefined ? undefined : await freePort()
+  const asks = options.prompt && !options.interactive && process.stdin.isTTY
+  const stdin = asks ? 'ignore' : 'inherit'
+  let agent: Agent = createBareAgent({ stdin })
+  let sandbox: Sandbox | undefined
+  if (objection === undefined) {
+    const resolvConf = join(trustDir, 'resolv.conf')
+    // Any address will do: the rules lead port 53 to the sidecar.
+    writeFileSync(resolvConf, 'nameserver 192.0.2.53\n')
+    agent = sandbox = createSandbox({
+      environment: settings.environment,
+      hidden: [settings.stateDir],
+      resolvConf,
+      identity: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
+      stdin,
+    })
+  }
+  const signals = passOnSignals(agent, { agentHasTerminal: !asks && process.stdin.isTTY })
+  const prompt = asks ? createPrompt(context, book, () => signals.relay('SIGINT')) : undefined
   const sidecar = startSidecar({
     files,
     trustDir,
@@ -117,29 +139,19 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
     environment: settings.environment,
   })
   try {
-    if (objection === undefined) {
-      const resolvConf = join(trustDir, 'resolv.conf')
-      // Any address will do: the rules lead port 53 to the sidecar.
-      writeFileSync(resolvConf, 'nameserver 192.0.2.53\n')
-      sandbox = createSandbox({
-        environment: settings.environment,
-        hidden: [settings.stateDir],
-        resolvConf,
-        identity: { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 },
-        stdin: prompt === undefined ? 'inherit' : 'ignore',
-      })
-    }
     await handOver(sidecar, sandbox, files, proxyPort)
-    const environment = trustEnvironment(trustDir, {
+    const environment = {
       ...settings.environment,
       ...(proxyPort === undefined ? {} : proxyVariables(proxyPort)),
-    })
-    const code =
-      sandbox === undefined ? await runDirectly(command, environment) : await sandbox.start(command, environment)
-    return code
+      ...trustVariables(trustDir),
+      JAVA_TOOL_OPTIONS: javaToolOptions(trustDir, settings.environment['JAVA_TOOL_OPTIONS']),
+    }
+    signals.started()
+    return await agent.start(command, environment)
   } finally {
     prompt?.close()
-    sandbox?.stop()
+    agent.stop()
+    signals.close()
     if (sidecar.exitCode === null) {
       sidecar.kill('SIGTERM')
       await once(sidecar, 'exit')
@@ -214,16 +226,6 @@ function proxyVariables(port: number): Record<string, string> {
     ALL_PROXY: url,
     NODE_USE_ENV_PROXY: '1',
   }
-}
-
-async function runDirectly(command: readonly string[], environment: Readonly<Record<string, string>>): Promise<number> {
-  const { spawn } = await import('node:child_process')
-  const [program = '', ...args] = command
-  const agent = spawn(program, args, { stdio: 'inherit', env: environment })
-  return new Promise((resolve, reject) => {
-    agent.on('error', (error) => reject(new CommandError(error.message)))
-    agent.on('exit', (code) => resolve(code ?? 1))
-  })
 }
 
 async function freePort(): Promise<number> {

@@ -7,6 +7,7 @@ export function addVersion(program: Command, context: Context): void {
   program
     .command('version')
     .summary('print the version')
+    .addHelpText('after', '\nExample:\n  chaperone version -o json\n')
     .option('-o, --output <format>', 'table, json or yaml', parseFormat, 'table')
     .action((options: { output: Format }) => {
       const data = { version: programVersion, node: process.version, platform: `${process.platform}/${process.arch}` }

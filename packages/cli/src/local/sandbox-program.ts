@@ -8,6 +8,7 @@ import { spawn, execFileSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { constants } from 'node:os'
 
 process.channel.ref()
 const settings = JSON.parse(process.env.CHAPERONE_SANDBOX)
@@ -38,10 +39,18 @@ for (const host of ['127.0.0.1', '::1']) {
 }
 await send({ type: 'listeners-sent' })
 
-process.on('message', ({ command, environment, identity }) => {
-  const agent = spawn('unshare', ['--user', '--map-user=' + identity.uid, '--map-group=' + identity.gid, '--', 'setsid', '--wait', ...command], { stdio: 'inherit', env: environment })
+let agent
+process.on('message', ({ command, environment, identity, signal }) => {
+  if (signal !== undefined) {
+    // The agent leads a session of its own, as soon as setsid has made it one.
+    try { process.kill(-agent.pid, signal) } catch { agent?.kill(signal) }
+    return
+  }
+  agent = spawn('unshare', ['--user', '--map-user=' + identity.uid, '--map-group=' + identity.gid, '--', 'setsid', '--wait', ...command], { stdio: 'inherit', env: environment })
   agent.on('error', (error) => { process.stderr.write('chaperone: ' + error.message + '\\n'); process.exit(127) })
-  agent.on('exit', (code, signal) => { process.exitCode = signal ? 128 + 15 : code; send({ type: 'exited', code: process.exitCode }).finally(() => process.exit()) })
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => agent.kill(name))
+  agent.on('exit', (code, signal) => { process.exitCode = signal ? 128 + constants.signals[signal] : code; send({ type: 'exited', code: process.exitCode }).finally(() => process.exit()) })
 })
+// A terminal signals everybody; whoever started us says what is meant for the agent. Without them nothing may go on.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => undefined)
+process.on('disconnect', () => process.exit())
 `

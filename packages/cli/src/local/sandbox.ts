@@ -2,17 +2,15 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { promisify } from 'node:util'
 import { laptopRules, sidecarPorts } from '@chaperone/guard'
 import { CommandError } from '../errors.ts'
+import type { Agent } from './agent.ts'
 import { sandboxProgram } from './sandbox-program.ts'
 
 const run = promisify(execFile)
 
 /** A place for the agent from which nothing leads out but the sidecar. */
-export interface Sandbox {
+export interface Sandbox extends Agent {
   /** Messages and handles for the sidecar, as they come from inside. */
   readonly process: ChildProcess
-  /** Starts the agent and resolves with its exit code. */
-  start(command: readonly string[], environment: Readonly<Record<string, string>>): Promise<number>
-  stop(): void
 }
 
 export interface SandboxOptions {
@@ -88,6 +86,9 @@ export function createSandbox(options: SandboxOptions): Sandbox {
       if (!child.connected) throw new CommandError('the sandbox ended before the agent was started')
       child.send({ command, environment, identity: options.identity })
       return exited
+    },
+    signal(name) {
+      if (child.connected) child.send({ signal: name })
     },
     stop: () => void child.kill('SIGKILL'),
   }

@@ -11,7 +11,7 @@ import {
   type Kind,
 } from '@chaperone/api'
 import { resolvePolicy } from '@chaperone/policy'
-import { parseAllDocuments } from 'yaml'
+import { isMap, isNode, isScalar, LineCounter, parseAllDocuments, type Document } from 'yaml'
 import { UsageError } from '../errors.ts'
 
 /** What `-f` gives: one AgentSession and the policies beside it. */
@@ -26,9 +26,9 @@ const kinds: Readonly<Record<string, Kind>> = {
   ClusterEgressPolicy: clusterEgressPolicy,
 }
 
-/** Reads and validates a file as the API server would; every problem at once, each with file, document and field. */
+/** Reads and validates a file as the API server would; every problem at once, each with file, line and field. */
 export function readSessionFile(file: string, identity: { uid: string; owner: string; nowMs: number }): SessionFile {
-  const resources = readDocuments(file).map(({ value, at }) => parseDocument(value, `${file}${at}`))
+  const resources = readDocuments(file).map(parseDocument)
   const problems = resources.flatMap((parsed) => ('problems' in parsed ? parsed.problems : []))
   if (problems.length > 0) throw new UsageError(problems.join('\n'))
   const of = (kind: string) =>
@@ -59,33 +59,59 @@ export function readSessionFile(file: string, identity: { uid: string; owner: st
   return { session, policy }
 }
 
-function readDocuments(file: string): { value: unknown; at: string }[] {
+interface ReadDocument {
+  readonly value: unknown
+  /** `session.yaml:12`, the line of a field such as `spec.egress.rules[0].action`, or of what should hold it. */
+  readonly at: (field: string) => string
+}
+
+function readDocuments(file: string): ReadDocument[] {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch {
-    throw new UsageError(`${file}: cannot be read`)
+    throw new UsageError(`-f: ${file} cannot be read`)
   }
-  const documents = parseAllDocuments(text)
-  return [...documents].flatMap((document, index) => {
+  const lineCounter = new LineCounter()
+  return [...parseAllDocuments(text, { lineCounter })].flatMap((document) => {
     const [error] = document.errors
-    if (error !== undefined) throw new UsageError(`${file}: ${error.message}`)
+    if (error !== undefined) {
+      const [what = ''] = error.message.split(/ at line |\n/)
+      throw new UsageError(`${file}:${lineCounter.linePos(error.pos[0]).line}: ${what}`)
+    }
     const value: unknown = document.toJS()
-    return value === null ? [] : [{ value, at: documents.length > 1 ? `[${index}]` : '' }]
+    const at = (field: string): string => `${file}:${lineCounter.linePos(offsetOf(document, field)).line}`
+    return value === null ? [] : [{ value, at }]
   })
 }
 
-function parseDocument(value: unknown, where: string): { resource: { kind: string } } | { problems: string[] } {
+/** Where a field stands in the text; of one that is missing, where the nearest thing around it stands. */
+function offsetOf(document: Document, field: string): number {
+  let path: (string | number)[] = (field.match(/[^.[\]]+/g) ?? []).map((part) =>
+    /^\d+$/.test(part) ? Number(part) : part,
+  )
+  for (; path.length > 0; path = path.slice(0, -1)) {
+    const name = path.at(-1)
+    const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true)
+    // A key is where people look, also when its value begins on a later line.
+    const pair = isMap(parent) ? parent.items.find(({ key }) => isScalar(key) && key.value === name) : undefined
+    const node = pair?.key ?? document.getIn(path, true)
+    if (isNode(node) && node.range != null) return node.range[0]
+  }
+  return isNode(document.contents) ? (document.contents.range?.[0] ?? 0) : 0
+}
+
+function parseDocument({ value, at }: ReadDocument): { resource: { kind: string } } | { problems: string[] } {
   const name = (value as { kind?: unknown }).kind
   const kind = typeof name === 'string' ? kinds[name] : undefined
   if (kind === undefined)
     return {
       problems: [
-        `${where}: kind: expected AgentSession, EgressPolicy or ClusterEgressPolicy; given ${JSON.stringify(name)}`,
+        `${at('kind')}: kind: expected AgentSession, EgressPolicy or ClusterEgressPolicy; given ${name === undefined ? 'nothing' : JSON.stringify(name)}`,
       ],
     }
   const parsed = parseResource<{ kind: string }>(kind, value)
   return parsed.ok
     ? { resource: parsed.resource }
-    : { problems: parsed.problems.map((problem) => `${where}: ${problem.field}: ${problem.message}`) }
+    : { problems: parsed.problems.map((problem) => `${at(problem.field)}: ${problem.field}: ${problem.message}`) }
 }

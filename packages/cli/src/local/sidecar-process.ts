@@ -33,6 +33,8 @@ export function startSidecar(options: SidecarOptions): ChildProcess {
   const log = openSync(files.sidecarLog, 'a', 0o600)
   return spawn(process.execPath, ['--disallow-code-generation-from-strings', '--liftoff-only', sidecarProgram()], {
     stdio: ['ignore', log, log, 'ipc'],
+    // A session of its own: Ctrl-C is for the agent, whose last acts are still to be judged and recorded.
+    detached: true,
     env: {
       PATH: options.environment['PATH'] ?? '',
       CHAPERONE_CONTROL_URL: `unix:${files.socket}`,
