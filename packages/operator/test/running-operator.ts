@@ -22,14 +22,26 @@ export interface RunningOperator {
 /** Flags of an API server that finds webhooks by their EndpointSlices, as there is no kube-proxy. */
 export const webhookFlags = ['--enable-aggregator-routing=true']
 
-/** Installs the chart but for its programs. */
+/** Installs the chart. Nothing here runs its Deployment: replicas are started by `startOperator`. */
 export async function installChart(apiserver: KubeApiserver): Promise<void> {
   await apiserver.createNamespace(systemNamespace)
-  await applyYaml(apiserver, await renderChart('rbac', 'webhooks', 'admission-approvals', 'admission-pods'))
-  await applyYaml(
-    apiserver,
-    `{apiVersion: v1, kind: Service, metadata: {name: chaperone-control, namespace: ${systemNamespace}}, spec: {ports: [{name: webhook, port: 443, targetPort: webhook}]}}`,
-  )
+  await applyYaml(apiserver, await renderChart('rbac', 'operator', 'webhooks', 'admission-approvals', 'admission-pods'))
+}
+
+interface Deployment {
+  readonly spec: {
+    readonly template: {
+      readonly spec: { readonly containers: readonly { readonly env: readonly { name: string; value?: string }[] }[] }
+    }
+  }
+}
+
+/** What the chart tells the program. */
+async function environmentOf(apiserver: KubeApiserver): Promise<Record<string, string>> {
+  const path = `/apis/apps/v1/namespaces/${systemNamespace}/deployments/chaperone-operator`
+  const { spec } = (await apiserver.request('GET', path)) as Deployment
+  const env = spec.template.spec.containers[0]?.env ?? []
+  return Object.fromEntries(env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])))
 }
 
 /** Starts a replica. `url` is where it finds the API server; default: the server itself. */
@@ -47,14 +59,13 @@ export async function startOperator(
   const program = startProgram(process.execPath, [main], {
     logPath: join(dirname(kubeconfig), `${name}.log`),
     env: {
+      ...(await environmentOf(apiserver)),
       KUBECONFIG: kubeconfig,
       CHAPERONE_NAMESPACE: systemNamespace,
       CHAPERONE_POD_NAME: name,
       CHAPERONE_WEBHOOK_PORT: String(webhookPort),
       CHAPERONE_CONTROL_PORT: String(controlPort),
       CHAPERONE_HEALTH_PORT: String(healthPort),
-      CHAPERONE_COLLECTOR_URL: 'http://collector.invalid:4318/v1/logs',
-      CHAPERONE_SIDECAR_IMAGE: 'chaperone-sidecar:0.1.0',
     },
   })
   await publishEndpoint(apiserver, name, webhookPort)

@@ -59,18 +59,22 @@ export function addRun(program: Command, context: Context): void {
     })
 }
 
+function checkOptions(options: RunOptions): void {
+  for (const entry of options.resolve)
+    if (!/^[^:]+:\d+:.+$/.test(entry)) throw new UsageError(`--resolve: expected HOST:PORT:ADDRESS; given "${entry}"`)
+  if (options.credentials !== undefined && !existsSync(options.credentials))
+    throw new UsageError(`--credentials: expected a directory; "${options.credentials}" does not exist`)
+}
+
 async function runAgent(context: Context, options: RunOptions, command: readonly string[]): Promise<number> {
   const { settings, clock, err, style } = context
+  checkOptions(options)
   const podUid = randomUUID()
   const { session, policy } = readSessionFile(options.filename, {
     uid: randomUUID(),
     owner: settings.user,
     nowMs: clock.now(),
   })
-  for (const entry of options.resolve)
-    if (!/^[^:]+:\d+:.+$/.test(entry)) throw new UsageError(`--resolve: expected HOST:PORT:ADDRESS; given "${entry}"`)
-  if (options.credentials !== undefined && !existsSync(options.credentials))
-    throw new UsageError(`--credentials: expected a directory; "${options.credentials}" does not exist`)
   const started = new Date(clock.now()).toISOString().replaceAll(/[:.]/g, '-')
   const files = createRun(settings.stateDir, `${started}-${session.metadata.name}`)
   const trustDir = mkdtempSync(join(tmpdir(), 'chaperone-trust-'))
