@@ -3,7 +3,7 @@ import { bindPod } from '../binding/bind-pod.ts'
 import { inject } from '../inject/inject.ts'
 import type { Pod } from '../inject/pod.ts'
 import { refusals } from '../inject/refusals/refusals.ts'
-import type { InjectSettings } from '../inject/settings.ts'
+import type { InstallationSettings } from '../inject/settings.ts'
 import type { AdmissionOutcome, AdmissionRequest } from './review.ts'
 
 export interface PodHandlerPorts {
@@ -12,7 +12,7 @@ export interface PodHandlerPorts {
   readonly sessions: (namespace: string) => readonly AgentSession[]
   readonly namespaceLabels: (namespace: string) => Promise<Readonly<Record<string, string>>>
   readonly effectivePolicy: (session: AgentSession) => EffectivePolicy
-  readonly settings: () => Omit<InjectSettings, 'proxyUid' | 'session' | 'credentialSecrets' | 'serviceAccountToken'>
+  readonly settings: () => InstallationSettings
   /** A fresh uid in [100 000, 2³¹ − 1). */
   readonly drawUid: () => number
 }

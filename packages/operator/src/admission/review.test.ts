@@ -93,7 +93,7 @@ describe('the patch of an answer', () => {
           proxyUid: 424242,
           session: { name: 'devin', uid: 'u', policyHash: 'h' },
           credentialSecrets: ['orders-db'],
-          serviceAccountToken: false,
+          serviceAccountToken: true,
         })
         const response = respond(before, { kind: 'mutate', object: injected })
         expect(response).toMatchObject({ allowed: true, patchType: 'JSONPatch' })

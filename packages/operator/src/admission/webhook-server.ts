@@ -3,9 +3,9 @@ import { errorText } from '@chaperone/core'
 import { sessionPolicy } from '../binding/session-policy.ts'
 import { readBody } from '../http/read-body.ts'
 import { createSecureServer, type SecureServer } from '../http/secure-server.ts'
+import type { InstallationSettings } from '../inject/settings.ts'
 import { serviceHost, type Parts } from '../parts.ts'
 import { namespaces } from '../resources.ts'
-import type { PodHandlerPorts } from './pod-handler.ts'
 import { createAdmissionRoutes } from './routes.ts'
 
 /** The HTTPS server that the API server asks about pods, sessions and decisions. */
@@ -39,7 +39,7 @@ export function createWebhookServer(parts: Parts): SecureServer {
   return server
 }
 
-function injectSettings({ config, certificates }: Parts): ReturnType<PodHandlerPorts['settings']> {
+function injectSettings({ config, certificates }: Parts): InstallationSettings {
   const { sidecar, collectorUrl, controlServicePort } = config
   return {
     sidecarImage: sidecar.image,

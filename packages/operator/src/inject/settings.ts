@@ -1,5 +1,5 @@
-/** What the webhook knows besides the pod: the same settings give the same pod. */
-export interface InjectSettings {
+/** What is the same for every pod of the installation. */
+export interface InstallationSettings {
   readonly sidecarImage: string
   readonly imagePullPolicy: string
   /** `https://chaperone-control.chaperone-system.svc:8443`. */
@@ -12,6 +12,10 @@ export interface InjectSettings {
   readonly resources: { readonly requests: Record<string, string>; readonly limits: Record<string, string> }
   /** Bytes that the audit log may hold on disk. */
   readonly auditMaxBytes: number
+}
+
+/** What the webhook knows besides the pod: the same settings give the same pod. */
+export interface InjectSettings extends InstallationSettings {
   /** The only uid whose traffic may leave the pod; drawn at random for each pod. */
   readonly proxyUid: number
   readonly session: { readonly name: string; readonly uid: string; readonly policyHash: string }
