@@ -107,7 +107,11 @@ function patch(path: string, body: object, as: User): Promise<KubeAnswer> {
 
 const decide = (as: User, by = as.user) =>
   patch(`${requests}/refund`, { spec: { decision: { verdict: 'Approved', by } } }, as)
-const report = (as: User) => patch(`${requests}/refund/status`, { status: { observedGeneration: 1 } }, as)
+const report = async (as: User): Promise<KubeAnswer> => {
+  const request = (await server.request('GET', `${requests}/refund`)) as object
+  const body = { ...request, status: { observedGeneration: 1 } }
+  return server.attempt({ method: 'PUT', path: `${requests}/refund/status?dryRun=All`, body, as })
+}
 
 test.each<[string, () => Promise<KubeAnswer>, string]>([
   ['a cluster administrator who makes a request', () => create('forged', clusterAdmin), 'only the operator creates'],
