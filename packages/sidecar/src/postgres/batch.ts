@@ -1,62 +1,99 @@
 import { postgres } from '@chaperone/wire'
+import type { ClassifiedSql, Denied } from './judge.ts'
+import type { Portal, PreparedNames } from './prepared-names.ts'
 
-/** A statement as the client wants it executed. */
-export interface Execution {
-  readonly sql: string
-  readonly binds: readonly (string | null)[]
-  readonly portal: string
-}
+/** One message of a sequence and what it means for the server's names. */
+export type Step =
+  | { readonly kind: 'parse'; readonly statement: string; readonly sql: ClassifiedSql }
+  | { readonly kind: 'bind'; readonly name: string; readonly portal: Portal }
+  | { readonly kind: 'execute'; readonly name: string; readonly portal: Portal }
+  | { readonly kind: 'describe' }
+  | { readonly kind: 'close'; readonly target: { readonly kind: 'S' | 'P'; readonly name: string } }
 
-/** What the client has prepared so far on one connection. */
-export interface Prepared {
-  readonly statements: Map<string, string>
-  readonly portals: Map<
-    string,
-    { readonly statement: string; readonly sql: string; readonly binds: readonly (string | null)[] }
-  >
-}
-
-/** One sequence of extended-protocol messages, up to its Sync or Flush, read against what was prepared before. */
+/** Extended-protocol messages up to a Sync or Flush, each with its meaning. */
 export interface Batch {
-  readonly executions: readonly Execution[]
+  readonly steps: readonly { readonly frame: postgres.Frame; readonly step: Step }[]
   /** SQL that is prepared here and not executed here. */
-  readonly prepares: readonly string[]
-  /** What is prepared once the batch has passed. */
-  readonly after: Prepared
-  /** A message names a statement or portal that does not exist; the server will say so. */
-  readonly dangling: boolean
+  readonly prepares: readonly ClassifiedSql[]
 }
 
-/** Pure. Throws WireError for messages that are not what the protocol says. */
-export function readBatch(frames: readonly postgres.Frame[], before: Prepared): Batch {
-  const after: Prepared = { statements: new Map(before.statements), portals: new Map(before.portals) }
-  const executions: Execution[] = []
-  const parsed = new Map<string, string>()
-  let dangling = false
-  for (const frame of frames) {
-    if (frame.type === 'P') {
-      const { statement, sql } = postgres.decodeParse(frame)
-      after.statements.set(statement, sql)
-      parsed.set(statement, sql)
-    } else if (frame.type === 'B') {
-      const bind = postgres.decodeBind(frame)
-      const sql = after.statements.get(bind.statement)
-      if (sql === undefined) dangling = true
-      else after.portals.set(bind.portal, { statement: bind.statement, sql, binds: bindTexts(bind) })
-    } else if (frame.type === 'E') {
-      const portal = postgres.decodeExecutePortal(frame)
-      const bound = after.portals.get(portal)
-      if (bound === undefined) dangling = true
-      else {
-        executions.push({ sql: bound.sql, binds: bound.binds, portal })
-        parsed.delete(bound.statement)
+export interface BatchPorts {
+  readonly names: PreparedNames
+  readonly classify: (text: string) => Promise<ClassifiedSql | Denied>
+  /** To be awaited before a name is looked up that this batch has not defined. */
+  readonly namesKnown: (of: 'statements' | 'portals') => Promise<void>
+}
+
+/**
+ * Reads a batch against what the server has acknowledged. A name that nobody prepared by the protocol is refused, also when
+ * SQL made it (PREPARE, DECLARE): it would run under a verdict that is not known here. Throws WireError for messages that
+ * are not what the protocol says.
+ */
+export async function readBatch(frames: readonly postgres.Frame[], ports: BatchPorts): Promise<Batch | Denied> {
+  const { names, classify, namesKnown } = ports
+  const statements = new Map<string, ClassifiedSql | undefined>()
+  const portals = new Map<string, Portal | undefined>()
+  const unexecuted = new Set<ClassifiedSql>()
+  const steps: { frame: postgres.Frame; step: Step }[] = []
+
+  const statementOf = async (name: string): Promise<ClassifiedSql | undefined> => {
+    if (statements.has(name)) return statements.get(name)
+    await namesKnown('statements')
+    return names.statement(name)
+  }
+  const portalOf = async (name: string): Promise<Portal | undefined> => {
+    if (portals.has(name)) return portals.get(name)
+    await namesKnown('portals')
+    return names.portal(name)
+  }
+  const stepOf = async (frame: postgres.Frame): Promise<Step | Denied> => {
+    switch (frame.type) {
+      case 'P': {
+        const { statement, sql: text } = postgres.decodeParse(frame)
+        const sql = await classify(text)
+        if ('kind' in sql) return sql
+        statements.set(statement, sql)
+        unexecuted.add(sql)
+        return { kind: 'parse', statement, sql }
       }
-    } else if (frame.type === 'C') {
-      const { kind, name } = postgres.decodeTarget(frame)
-      ;(kind === 'S' ? after.statements : after.portals).delete(name)
+      case 'B': {
+        const bind = postgres.decodeBind(frame)
+        const sql = await statementOf(bind.statement)
+        if (sql === undefined) return unknownName('26000', `prepared statement "${bind.statement}" does not exist`)
+        const portal: Portal = { sql, binds: bindTexts(bind) }
+        portals.set(bind.portal, portal)
+        return { kind: 'bind', name: bind.portal, portal }
+      }
+      case 'E': {
+        const name = postgres.decodeExecutePortal(frame)
+        const portal = await portalOf(name)
+        if (portal === undefined) return unknownName('34000', `portal "${name}" does not exist`)
+        unexecuted.delete(portal.sql)
+        return { kind: 'execute', name, portal }
+      }
+      case 'C': {
+        const target = postgres.decodeTarget(frame)
+        if (target.kind === 'S') statements.set(target.name, undefined)
+        else portals.set(target.name, undefined)
+        return { kind: 'close', target }
+      }
+      default:
+        postgres.decodeTarget(frame)
+        return { kind: 'describe' }
     }
   }
-  return { executions, prepares: [...parsed.values()], after, dangling }
+
+  for (const frame of frames) {
+    const step = await stepOf(frame)
+    if (step.kind === 'denied') return step
+    steps.push({ frame, step })
+  }
+  return { steps, prepares: [...unexecuted] }
+}
+
+/** In PostgreSQL's own words. */
+function unknownName(code: string, message: string): Denied {
+  return { kind: 'denied', response: postgres.encodeError({ severity: 'ERROR', code, message }) }
 }
 
 /** Text as it is; binary in hexadecimal, which names the exact value without knowing its type. */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { postgres } from '@chaperone/wire'
 
@@ -7,9 +8,9 @@ export interface FrameReader {
   next(): Promise<postgres.Frame | undefined>
 }
 
-export function createFrameReader(stream: Duplex, first: Buffer = Buffer.alloc(0)): FrameReader {
+export function createFrameReader(stream: Duplex): FrameReader {
   const decoder = postgres.createFrameDecoder()
-  const ready: postgres.Frame[] = decoder.push(first)
+  const ready: postgres.Frame[] = []
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>
   return {
     async next() {
@@ -22,6 +23,14 @@ export function createFrameReader(stream: Duplex, first: Buffer = Buffer.alloc(0
       }
     },
   }
+}
+
+/** Sends what is left and closes; a peer that does not close as well is cut after `lingerMs`. */
+export function closeSoon(socket: Socket, lingerMs: number): void {
+  const cut = setTimeout(() => socket.destroy(), lingerMs)
+  socket.once('close', () => clearTimeout(cut))
+  if (socket.destroyed) clearTimeout(cut)
+  else socket.end()
 }
 
 /** Resolves once the stream has taken the bytes; rejects when it closes first. */

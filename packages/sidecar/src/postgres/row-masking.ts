@@ -1,9 +1,17 @@
 import type { Mask, Tally } from '@chaperone/mask'
 import { postgres, WireError } from '@chaperone/wire'
 
-/** Types whose text and binary forms are both plain text: text, varchar, bpchar, name, json, xml, unknown, citext is by text input. */
-const textTypes = new Set([25, 1043, 1042, 19, 114, 142, 705, 18])
+/**
+ * Types whose text and binary forms are both plain text, so that a replacement fits in: char, name, text, json, xml,
+ * unknown, bpchar, varchar.
+ */
+const textTypes = new Set([18, 19, 25, 114, 142, 705, 1042, 1043])
 const jsonb = 3802
+/**
+ * Types that hold no text: bool, the numbers, oid, the dates and times, uuid and money. Every other type,
+ * arrays, records and those of extensions included, may carry the text of a column.
+ */
+const textFreeTypes = new Set([16, 20, 21, 23, 26, 700, 701, 790, 1082, 1083, 1114, 1184, 1186, 1266, 1700, 2950])
 
 /** A table of the server, by its OID. */
 export interface TableIdentity {
@@ -13,10 +21,8 @@ export interface TableIdentity {
   readonly columns: ReadonlyMap<number, string>
 }
 
-/** How each column of a result is masked. */
-export type ColumnPlan = 'column' | 'text' | 'binary'
-
-const isText = (typeOid: number): boolean => textTypes.has(typeOid) || typeOid === jsonb
+/** How each column of a result is masked: whole, by what its text shows, or not at all. */
+export type ColumnPlan = 'column' | 'text' | 'none'
 
 /** A column is masked by what it is, not by what it is called: an alias changes its name only. */
 export function planColumns(
@@ -25,17 +31,22 @@ export function planColumns(
   tables: ReadonlyMap<number, TableIdentity>,
 ): ColumnPlan[] {
   return columns.map((column) => {
-    const table = tables.get(column.tableOid)
-    const name = table?.columns.get(column.attributeNumber)
-    if (
-      table !== undefined &&
-      mask.columns.some((rule) => rule.schema === table.schema && rule.table === table.table && rule.column === name)
-    )
-      return 'column'
-    // An expression over a masked column is no column any more: where any column is masked, text that is computed is too.
-    if (column.tableOid === 0 && mask.columns.length > 0 && isText(column.typeOid)) return 'column'
-    return column.format === 0 || textTypes.has(column.typeOid) || column.typeOid === jsonb ? 'text' : 'binary'
+    if (mask.columns.length > 0 && isMasked(column, mask, tables.get(column.tableOid))) return 'column'
+    return column.format === 1 && textFreeTypes.has(column.typeOid) ? 'none' : 'text'
   })
+}
+
+/**
+ * An expression over a masked column is no column any more, nor is a whole row: what could carry its text is masked, and so
+ * is a table that is not known.
+ */
+function isMasked(column: postgres.Column, mask: Mask, table: TableIdentity | undefined): boolean {
+  if (table === undefined) return !textFreeTypes.has(column.typeOid)
+  const wholeRow = column.attributeNumber === 0
+  const name = table.columns.get(column.attributeNumber)
+  return mask.columns.some(
+    (rule) => rule.schema === table.schema && rule.table === table.table && (wholeRow || rule.column === name),
+  )
 }
 
 /** A DataRow with masked values; the very frame when nothing changed. Values that cannot hold a replacement become NULL. */
@@ -52,9 +63,8 @@ export function maskRow(
     throw new WireError('ERR_WIRE_MALFORMED', 'row: expected as many values as the result has columns')
   const values = received.map((value, index) => {
     const column = columns[index]
-    if (value === undefined || column === undefined) return value
     const kind = plan[index] ?? 'text'
-    if (kind === 'binary') return value
+    if (value === undefined || column === undefined || kind === 'none') return value
     const prefix = column.typeOid === jsonb && column.format === 1 ? 1 : 0
     const text = value.toString('utf8', prefix)
     const masked = kind === 'column' ? mask.column(text, tally) : mask.text(text, tally)
@@ -71,15 +81,4 @@ export function maskRow(
 function jsonValue(masked: string, kind: ColumnPlan, prefix: number): Buffer {
   const json = Buffer.from(kind === 'column' ? JSON.stringify(masked) : masked)
   return prefix === 1 ? Buffer.concat([Buffer.of(1), json]) : json
-}
-
-/** Error and notice fields quote values: `Key (email)=(…) already exists`. */
-export function maskFields(frame: postgres.Frame, mask: Mask, tally: Tally): Buffer {
-  const fields = new Map(
-    [...postgres.decodeFields(frame)].map(([code, value]) => [
-      code,
-      'MDHWqp'.includes(code) ? mask.text(value, tally) : value,
-    ]),
-  )
-  return postgres.encodeFields(frame.type === 'N' ? 'N' : 'E', fields)
 }

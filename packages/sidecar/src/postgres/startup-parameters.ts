@@ -22,22 +22,36 @@ const forced: Readonly<Record<string, string>> = {
 }
 /** Harmless to leave out, because we say what they are. */
 const ignored = new Set(['user', 'database', ...Object.keys(forced)])
+/** Options of the protocol itself; none is known to any server of protocol 3.0 (docs ch. 55.2.1). */
+const protocolOption = '_pq_.'
 
-/**
- * Start-up parameters for the server.
- * The second member names parameters that cannot be passed on.
- */
-export function startupParameters(
-  client: ReadonlyMap<string, string>,
-  user: string,
-): { readonly parameters: ReadonlyMap<string, string>; readonly refused: readonly string[] } {
+export interface StartupParameters {
+  /** For the server. */
+  readonly parameters: ReadonlyMap<string, string>
+  /** Names that cannot be passed on. */
+  readonly refused: readonly string[]
+  /** Names of protocol options, which the client is told are unknown. */
+  readonly unknownOptions: readonly string[]
+}
+
+export function startupParameters(client: ReadonlyMap<string, string>, user: string): StartupParameters {
+  const unknownOptions = [...client.keys()].filter((name) => name.startsWith(protocolOption))
   const refused = [...client.keys()].filter(
-    (name) => !allowed.has(name.toLowerCase()) && !ignored.has(name.toLowerCase()) && !name.startsWith('_pq_.'),
+    (name) => !allowed.has(name.toLowerCase()) && !ignored.has(name.toLowerCase()) && !name.startsWith(protocolOption),
   )
   const kept = [...client].filter(([name]) => allowed.has(name.toLowerCase()))
   const database = client.get('database') ?? client.get('user') ?? user
   return {
     parameters: new Map([['user', user], ['database', database], ...Object.entries(forced), ...kept]),
     refused,
+    unknownOptions,
   }
+}
+
+/** What is wrong with a setting that the server reports: under another value it reads statements as we do not. */
+export function unfitSetting({ name, value }: { readonly name: string; readonly value: string }): string | undefined {
+  const expected = name === 'client_encoding' || name === 'standard_conforming_strings' ? forced[name] : undefined
+  return expected === undefined || value === expected
+    ? undefined
+    : `the server has another ${name}, and would read statements differently`
 }

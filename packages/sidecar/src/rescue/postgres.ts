@@ -14,6 +14,9 @@ const states: Partial<Record<DenialReason, string>> = {
   ApprovalUnavailable: '57P03',
 }
 
+/** What ends a connection because it is not the protocol: protocol_violation. */
+const protocolViolation = '08P01'
+
 /** An ErrorResponse that says what rule stopped the statement and what to do; the connection lives unless it is FATAL. */
 export function postgresRefusal(refusal: Refusal, severity: 'ERROR' | 'FATAL' = 'ERROR'): Buffer {
   const { reason, message, rule, approval } = refusal
@@ -26,7 +29,7 @@ export function postgresRefusal(refusal: Refusal, severity: 'ERROR' | 'FATAL' = 
   const detail = details.filter((part) => part !== undefined).join(' ')
   return postgres.encodeError({
     severity,
-    code: states[reason] ?? '42501',
+    code: severity === 'FATAL' && reason === 'Unparseable' ? protocolViolation : (states[reason] ?? '42501'),
     message: `${title}: ${message}`,
     ...(detail === '' ? {} : { detail }),
     hint: next,

@@ -86,6 +86,22 @@ export function decodeBackendKey({ body }: Frame): { readonly processId: number;
   return { processId: reader.uint32(), secretKey: Buffer.from(reader.take(reader.remaining)) }
 }
 
+/** Whether CopyInResponse or CopyOutResponse announces text or binary data. */
+export function decodeCopyFormat({ body }: Frame): 'text' | 'binary' {
+  const reader = new Reader(body)
+  const format = reader.uint8()
+  reader.take(2 * reader.uint16())
+  reader.end('CopyResponse')
+  return format === 0 ? 'text' : 'binary'
+}
+
+export function decodeParameterStatus({ body }: Frame): { readonly name: string; readonly value: string } {
+  const reader = new Reader(body)
+  const [name, value] = [reader.displayCstring(), reader.displayCstring()]
+  reader.end('ParameterStatus')
+  return { name, value }
+}
+
 /** Fields of an ErrorResponse or NoticeResponse by their code (docs ch. 55.8). */
 export function decodeFields({ body }: Frame): Map<string, string> {
   const reader = new Reader(body)
@@ -129,6 +145,8 @@ export const encodeReadyForQuery = (state: TransactionState): Buffer => frame('Z
 export const encodeAuthenticationOk = (): Buffer => frame('R', new Writer().uint32(authentication.ok).finish())
 export const encodeParameterStatus = (name: string, value: string): Buffer =>
   frame('S', new Writer().cstring(name).cstring(value).finish())
+/** Asks for the password itself. */
+export const encodeCleartextRequest = (): Buffer => frame('R', new Writer().uint32(authentication.cleartext).finish())
 export const encodeBackendKey = (processId: number, secretKey: Uint8Array): Buffer =>
   frame('K', new Writer().uint32(processId).bytes(secretKey).finish())
 /** Says that the server speaks 3.`minor` at most, and which `_pq_.` options of the client it does not know. */

@@ -34,7 +34,11 @@ describe('psql, logged in by SCRAM-SHA-256', () => {
   test('the same login comes out of our client', () => {
     const [mechanisms, first, final, ok] = only(server, 'R').map((each) => postgres.decodeAuthentication(each))
     expect(postgres.decodeMechanisms(mechanisms!.data)).toEqual(['SCRAM-SHA-256'])
-    const scram = postgres.createScramClient('pencil', 'ldYVHW/iEWsr6Po+MG9v4fVI')
+    const scram = postgres.createScramClient({
+      password: 'pencil',
+      nonce: 'ldYVHW/iEWsr6Po+MG9v4fVI',
+      binding: 'unsupported',
+    })
     expect(postgres.encodeSaslInitial('SCRAM-SHA-256', scram.first)).toEqual(client.frames[0]?.bytes)
     expect(postgres.encodeSaslResponse(scram.respond(first!.data.toString()))).toEqual(client.frames[1]?.bytes)
     scram.verify(final!.data.toString())

@@ -20,6 +20,8 @@ export {
   authentication,
   decodeAuthentication,
   decodeBackendKey,
+  decodeCopyFormat,
+  decodeParameterStatus,
   decodeDataRow,
   decodeFields,
   decodeMechanisms,
@@ -27,6 +29,7 @@ export {
   decodeRowDescription,
   encodeAuthenticationOk,
   encodeBackendKey,
+  encodeCleartextRequest,
   encodeDataRow,
   encodeError,
   encodeFields,
@@ -39,10 +42,13 @@ export {
 } from './backend.ts'
 export {
   encodePassword,
+  encodeCopyFail,
+  encodeDescribePortal,
+  encodeFlush,
   encodeQuery,
   encodeSaslInitial,
   encodeSaslResponse,
   encodeSync,
   encodeTerminate,
 } from './encode-frontend.ts'
-export { createScramClient, md5Password, type ScramClient } from './scram.ts'
+export { createScramClient, md5Password, type ChannelBinding, type ScramClient } from './scram.ts'

@@ -3,9 +3,16 @@ import { WireError } from '../errors.ts'
 import { saslPrep } from './sasl-prep.ts'
 import { createScramClient } from './scram.ts'
 
+const unbound = () => createScramClient({ password: 'x', nonce: 'nonce', binding: 'unsupported' })
+
 describe('SCRAM-SHA-256', () => {
   test('the conversation of RFC 7677 §3 comes out', () => {
-    const client = createScramClient('pencil', 'rOprNGfwEbeRWgbNEkqO', 'user')
+    const client = createScramClient({
+      password: 'pencil',
+      nonce: 'rOprNGfwEbeRWgbNEkqO',
+      binding: 'unsupported',
+      user: 'user',
+    })
     expect(client.first).toBe('n,,n=user,r=rOprNGfwEbeRWgbNEkqO')
     expect(
       client.respond('r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096'),
@@ -28,21 +35,35 @@ describe('SCRAM-SHA-256', () => {
     ['fields in another order', 's=AAAA,r=nonce1,i=1'],
     ['nothing', ''],
   ])('a first message of the server with %s is refused', (_name, message) => {
-    expect(() => createScramClient('x', 'nonce').respond(message)).toThrow(WireError)
+    expect(() => unbound().respond(message)).toThrow(WireError)
   })
 
   test.each(['v=AAAA', 'v=', '', 'e=invalid-proof', `v=${'A'.repeat(43)}=`])(
     'the final message %j proves nothing',
     (message) => {
-      const client = createScramClient('x', 'nonce')
+      const client = unbound()
       client.respond('r=nonce1,s=AAAA,i=1')
       expect(() => client.verify(message)).toThrow(WireError)
       expect(client.verified).toBe(false)
     },
   )
 
+  test('channel binding goes into the header and, with the hash of the certificate, into the proof', () => {
+    const bound = createScramClient({ password: 'x', nonce: 'nonce', binding: Buffer.from('hash') })
+    expect(bound.first).toBe('p=tls-server-end-point,,n=,r=nonce')
+    const [channel, , proof] = bound.respond('r=nonce1,s=AAAA,i=1').split(',')
+    expect(Buffer.from(channel!.slice(2), 'base64').toString()).toBe('p=tls-server-end-point,,hash')
+    expect(proof).not.toBe(unbound().respond('r=nonce1,s=AAAA,i=1').split(',')[2])
+  })
+
+  test('a server that did not offer channel binding is told that we could', () => {
+    const unused = createScramClient({ password: 'x', nonce: 'nonce', binding: 'unused' })
+    expect(unused.first).toBe('y,,n=,r=nonce')
+    expect(unused.respond('r=nonce1,s=AAAA,i=1')).toMatch(/^c=eSws,/)
+  })
+
   test('a server that proves itself before it has challenged is refused', () => {
-    expect(() => createScramClient('x', 'nonce').verify('v=')).toThrow(WireError)
+    expect(() => unbound().verify('v=')).toThrow(WireError)
   })
 })
 

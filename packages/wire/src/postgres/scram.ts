@@ -2,7 +2,7 @@ import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto
 import { WireError } from '../errors.ts'
 import { saslPrep } from './sasl-prep.ts'
 
-/** Client side of SCRAM-SHA-256 (RFC 5802, RFC 7677) without channel binding, as PostgreSQL speaks it. */
+/** Client side of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677), as PostgreSQL speaks them. */
 export interface ScramClient {
   readonly first: string
   /** The answer to the server's first message. */
@@ -11,6 +11,22 @@ export interface ScramClient {
   verify(serverFinal: string): void
   /** Whether `verify` has passed. Until it has, an AuthenticationOk may come from anybody. */
   readonly verified: boolean
+}
+
+/**
+ * What the exchange is bound to. Bytes: the hash of the server's certificate (`tls-server-end-point`, RFC 5929 §4), which
+ * makes it SCRAM-SHA-256-PLUS. `unused`: we could, and the server did not offer it; it refuses when it did, for then
+ * somebody between has taken the offer away (RFC 5802 §6). `unsupported`: there is nothing to bind to.
+ */
+export type ChannelBinding = Uint8Array | 'unused' | 'unsupported'
+
+export interface ScramOptions {
+  readonly password: string
+  /** Printable ASCII without commas; at least 18 random bytes in base64. */
+  readonly nonce: string
+  readonly binding: ChannelBinding
+  /** PostgreSQL takes the user from start-up and is sent none here. */
+  readonly user?: string
 }
 
 /** A server that asks for more would hang us; PostgreSQL's default is 4096. */
@@ -23,16 +39,14 @@ const serverFirstMessage = new RegExp(
 )
 const serverFinalMessage = new RegExp(`^v=(?<signature>${base64})(?:,.*)?$`)
 
-/**
- * `nonce` is printable ASCII without commas, at least 18 random bytes in base64. PostgreSQL takes the user from start-up
- * and is sent none here.
- */
-export function createScramClient(password: string, nonce: string, user = ''): ScramClient {
+export function createScramClient({ password, nonce, binding, user = '' }: ScramOptions): ScramClient {
+  const header = gs2Header(binding)
+  const boundTo = Buffer.concat([Buffer.from(header), typeof binding === 'string' ? Buffer.alloc(0) : binding])
   const firstBare = `n=${user.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=${nonce}`
   let serverSignature: Buffer | undefined
   let verified = false
   return {
-    first: `n,,${firstBare}`,
+    first: `${header}${firstBare}`,
     respond(serverFirst) {
       const fields = serverFirstMessage.exec(serverFirst)?.groups
       if (serverSignature !== undefined || fields === undefined) throw malformed('first message of the server')
@@ -41,7 +55,7 @@ export function createScramClient(password: string, nonce: string, user = ''): S
       if (Number(count) > maxIterations) throw malformed('iteration count')
       const salted = pbkdf2Sync(saslPrep(password), Buffer.from(salt, 'base64'), Number(count), 32, 'sha256')
       const clientKey = hmac(salted, 'Client Key')
-      const withoutProof = `c=biws,r=${both}`
+      const withoutProof = `c=${boundTo.toString('base64')},r=${both}`
       const authMessage = `${firstBare},${serverFirst},${withoutProof}`
       const signature = hmac(createHash('sha256').update(clientKey).digest(), authMessage)
       serverSignature = hmac(hmac(salted, 'Server Key'), authMessage)
@@ -62,6 +76,11 @@ export function createScramClient(password: string, nonce: string, user = ''): S
       return verified
     },
   }
+}
+
+function gs2Header(binding: ChannelBinding): string {
+  if (typeof binding !== 'string') return 'p=tls-server-end-point,,'
+  return binding === 'unused' ? 'y,,' : 'n,,'
 }
 
 /** The answer to AuthenticationMD5Password (docs ch. 55.2.1). */

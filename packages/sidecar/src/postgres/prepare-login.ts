@@ -1,0 +1,72 @@
+import type { Socket } from 'node:net'
+import { postgres, WireError } from '@chaperone/wire'
+import { credentialName, type ClientConnection, type Engine, type Refusal } from '../engine/engine.ts'
+import type { Opening } from './accept-client.ts'
+import type { FrameReader } from './frames.ts'
+import { maxPasswordBytes } from './limits.ts'
+import { startupParameters } from './startup-parameters.ts'
+import type { Login } from './upstream-login.ts'
+
+export interface PreparedLogin {
+  readonly kind: 'login'
+  readonly login: Login
+  /** NegotiateProtocolVersion, for a client that asks for more than 3.0; empty for others. */
+  readonly negotiation: Buffer
+}
+
+/** What logging in takes by policy, or why there is no login. */
+export function prepareLogin(
+  engine: Pick<Engine, 'policy' | 'credentials' | 'recorder'>,
+  connection: Pick<ClientConnection, 'id' | 'target'>,
+  opening: Extract<Opening, { kind: 'session' }>,
+  reader: FrameReader,
+): PreparedLogin | Refusal {
+  const { target } = connection
+  const policy = engine.policy.current
+  if (policy === undefined)
+    return { kind: 'refuse', reason: 'PolicyUnavailable', message: 'no policy has been loaded yet' }
+  const allowed = policy.login(target, 'Postgres')
+  if (allowed === undefined)
+    return {
+      kind: 'refuse',
+      reason: 'NoRuleMatched',
+      message: `no rule of AgentSession "${policy.source.session.name}" allows PostgreSQL at ${target.host}:${target.port}`,
+    }
+  const { credential, cidrs } = allowed
+  const user = credential?.username ?? opening.parameters.get('user') ?? ''
+  const { parameters, refused, unknownOptions } = startupParameters(opening.parameters, user)
+  if (refused.length > 0) {
+    const message = `start-up parameter ${refused.join(', ')} is not supported`
+    return { kind: 'refuse', reason: 'Unparseable', message }
+  }
+  const password = async (): Promise<string> => {
+    if (credential === undefined) return askPassword(opening.client, reader)
+    const value = await engine.credentials.read(credential)
+    await engine.recorder.append('credential.injected', {
+      'chaperone.connection.id': connection.id,
+      'chaperone.credential.ref': credentialName(credential),
+    })
+    return value.trimEnd()
+  }
+  return {
+    kind: 'login',
+    login: { target, cidrs, parameters, password },
+    negotiation: negotiate(opening.minor, unknownOptions),
+  }
+}
+
+/** We speak 3.0, as every server does, and no option of the protocol (docs ch. 55.2.1). */
+function negotiate(minor: number, unknownOptions: readonly string[]): Buffer {
+  return minor === 0 && unknownOptions.length === 0
+    ? Buffer.alloc(0)
+    : postgres.encodeNegotiateProtocolVersion(0, unknownOptions)
+}
+
+/** The agent has a password of its own; it is asked for in clear, inside TLS or inside the pod. */
+async function askPassword(client: Socket, reader: FrameReader): Promise<string> {
+  client.write(postgres.encodeCleartextRequest())
+  const frame = await reader.next()
+  if (frame?.type !== 'p' || frame.body.length > maxPasswordBytes)
+    throw new WireError('ERR_WIRE_MALFORMED', 'login: expected a password message')
+  return postgres.decodeQuerySql(frame)
+}
