@@ -6,6 +6,8 @@ import { postgres } from '@chaperone/wire'
 export interface FrameReader {
   /** The next message; undefined at the end of the stream. */
   next(): Promise<postgres.Frame | undefined>
+  /** Whether the next message has come already. */
+  readonly hasNext: boolean
 }
 
 export function createFrameReader(stream: Duplex): FrameReader {
@@ -13,6 +15,9 @@ export function createFrameReader(stream: Duplex): FrameReader {
   const ready: postgres.Frame[] = []
   const chunks = stream.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, undefined>
   return {
+    get hasNext() {
+      return ready.length > 0
+    },
     async next() {
       for (;;) {
         const frame = ready.shift()
@@ -35,6 +40,7 @@ export function closeSoon(socket: Socket, lingerMs: number): void {
 
 /** Resolves once the stream has taken the bytes; rejects when it closes first. */
 export function write(stream: Duplex, bytes: Uint8Array): Promise<void> {
+  if (stream.destroyed) return Promise.reject(new Error('stream closed'))
   if (stream.write(bytes)) return Promise.resolve()
   return new Promise((resolve, reject) => {
     const settle = (then: () => void) => () => {

@@ -31,6 +31,9 @@ export interface PumpPorts {
   readonly onTransactionEnd: () => void
 }
 
+/** Replies that came together are passed on together, up to so many bytes. */
+const maxGatheredBytes = 64 * 1024
+
 export function createServerPump(ports: PumpPorts): ServerPump {
   const { client, reader } = ports
   const replies = createReplyQueue()
@@ -40,6 +43,20 @@ export function createServerPump(ports: PumpPorts): ServerPump {
   let transaction: postgres.TransactionState = 'I'
   /** Masks what belongs to no request, such as a notification. */
   let latestMask: Mask | undefined
+  let gathered: Buffer[] = []
+  let gatheredBytes = 0
+
+  const gather = (bytes: Buffer): void => {
+    gathered.push(bytes)
+    gatheredBytes += bytes.length
+  }
+  const flush = async (): Promise<void> => {
+    if (gathered.length === 0) return
+    const bytes = Buffer.concat(gathered)
+    gathered = []
+    gatheredBytes = 0
+    await write(client, bytes)
+  }
 
   /** Follows what a reply says of the connection. */
   const note = (frame: postgres.Frame): void => {
@@ -63,8 +80,10 @@ export function createServerPump(ports: PumpPorts): ServerPump {
     note(frame)
     await results.count(frame, expected)
     const isOurs = expected?.ours === true && 'Tn'.includes(frame.type)
-    if (!isOurs && !isWithheld) await write(client, bytes)
+    if (!isOurs && !isWithheld) gather(bytes)
     replies.advance(frame)
+    if (reader.hasNext && gatheredBytes < maxGatheredBytes) return
+    await flush()
     for (const wake of waiters) wake()
     waiters.clear()
   }
@@ -78,12 +97,13 @@ export function createServerPump(ports: PumpPorts): ServerPump {
     get transaction() {
       return transaction
     },
-    idle: () => until(() => replies.length === 0),
+    idle: () => until(() => replies.length === 0 && gathered.length === 0),
     copySettled: () => until(() => replies.copyIn || !replies.copying),
     async run() {
       try {
         for (let frame = await reader.next(); frame !== undefined; frame = await reader.next()) await handle(frame)
       } catch (error) {
+        await flush()
         if (!(error instanceof WireError)) throw error
         throw new UpstreamError('UpstreamUnreachable', `the server does not keep to the protocol: ${error.message}`)
       }
