@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import { connect as connectTls, createSecureContext } from 'node:tls'
+import { createSecureContext } from 'node:tls'
 import { promisify } from 'node:util'
 import { agentSession, parseResource, type AgentSession } from '@chaperone/api'
 import { systemClock, systemRandom, type Action } from '@chaperone/core'
@@ -9,6 +9,7 @@ import { compilePolicy, resolvePolicy, type CompiledPolicy } from '@chaperone/po
 import type { TestAuthority } from '@chaperone/testkit'
 import { pino } from 'pino'
 import type { Engine } from '../../engine/engine.ts'
+import { createSecure } from '../../upstream/secure.ts'
 import { createPostgresDriver } from '../driver.ts'
 import { postgresTimeouts, type PostgresTimeouts } from '../limits.ts'
 
@@ -89,6 +90,7 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
     }
     return socket
   }
+  const secure = createSecure(() => authority.certificate)
   const engine: Engine = {
     clock: systemClock,
     random: systemRandom,
@@ -116,14 +118,16 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
     upstream: {
       connect: (_target, { signal }) =>
         new Promise((resolve, reject) => {
-          const socket = connect({ port: options.upstreamPort(), host: '127.0.0.1', signal })
-          socket.once('connect', () => resolve(spy(socket))).once('error', reject)
+          // As the dialler does: the signal ends the attempt, not the connection.
+          const socket = connect({ port: options.upstreamPort(), host: '127.0.0.1' })
+          const giveUp = (): void => void socket.destroy(new Error('aborted'))
+          signal.addEventListener('abort', giveUp, { once: true })
+          socket.once('error', reject).once('connect', () => {
+            signal.removeEventListener('abort', giveUp)
+            resolve(spy(socket))
+          })
         }),
-      secure: (socket, { servername }) =>
-        new Promise((resolve, reject) => {
-          const secure = connectTls({ socket, servername, ca: authority.certificate })
-          secure.once('secureConnect', () => resolve(spy(secure))).once('error', reject)
-        }),
+      secure: async (socket, how) => spy(await secure(socket, how)),
     },
     authorize(request, signal) {
       const verdict = policy.evaluate(request.action, 0)
@@ -148,7 +152,7 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
   }
   const driver = createPostgresDriver(engine, tls, { ...postgresTimeouts, ...options.timeouts })
   let connections = 0
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     driver.serve({ id: `c${++connections}`, socket, target: { host, port: 5432 }, nameFrom: 'address' })
