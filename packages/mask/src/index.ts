@@ -1,5 +1,6 @@
 export { MaskError } from './errors.ts'
-export { compileMask, createTally, type ColumnRule, type Finding, type Mask, type Tally } from './mask.ts'
+export { compileMask, type ColumnRule, type Mask } from './mask.ts'
+export { createTally, type Finding, type Tally } from './tally.ts'
 export { bodyKind, createBodyMasker, type BodyKind, type BodyMasker } from './body/body-masker.ts'
 export { createLiteralMasker, type LiteralMasker } from './body/literal-masker.ts'
 export { maskForm } from './body/form-masker.ts'

@@ -1,16 +1,10 @@
 import type { MaskingProfile } from '@chaperone/api'
-import { detectors } from './detectors/index.ts'
-import type { Detector, Span } from './detectors/detector.ts'
-import { isNamedSecret } from './detectors/secret.ts'
 import { compileFieldRules, type FieldRules } from './body/field-rules.ts'
+import { anchorsOf } from './detectors/anchors.ts'
+import type { Detector, Span } from './detectors/detector.ts'
+import { allDetectors } from './detectors/index.ts'
 import { compileReplacement, type Replacement } from './strategies/replacement.ts'
-
-/** How often something was masked; never what. */
-export interface Finding {
-  /** A detector, `Field` or `Column`. */
-  readonly detector: string
-  readonly count: number
-}
+import type { Tally } from './tally.ts'
 
 /** A column that is masked whatever it holds. */
 export interface ColumnRule {
@@ -30,45 +24,38 @@ export interface Mask {
   field(value: string, tally: Tally): string
   readonly columns: readonly ColumnRule[]
   column(value: string, tally: Tally): string
+  readonly anchors: Anchors
 }
 
-/** Counts of one exchange. */
-export interface Tally {
-  add(detector: string): void
-  readonly total: number
-  readonly findings: readonly Finding[]
+/** Bits of detectors/anchors.ts, for who reads bytes: what has none of them is as `text` and `named` would leave it. */
+export interface Anchors {
+  readonly inText: number
+  /** Of those, the ones that matter in a name. */
+  readonly inName: number
 }
 
-export function createTally(): Tally {
-  const counts = new Map<string, number>()
-  return {
-    add: (detector) => void counts.set(detector, (counts.get(detector) ?? 0) + 1),
-    get total() {
-      return [...counts.values()].reduce((sum, count) => sum + count, 0)
-    },
-    get findings() {
-      return [...counts].map(([detector, count]) => ({ detector, count }))
-    },
-  }
+interface Finder {
+  readonly detector: Detector
+  readonly bit: number
+  readonly replacement: Replacement
 }
 
 /** `key`: 32 random bytes that belong to one session. Undefined for no profiles: there is nothing to mask. */
 export function compileMask(profiles: readonly MaskingProfile[], key: Uint8Array): Mask | undefined {
   const [first] = profiles
   if (first === undefined) return undefined
-  const finders = profiles.flatMap((profile) => {
+  const finders = profiles.flatMap((profile): Finder[] => {
     const replacement = compileReplacement(profile.replace, key)
-    return profile.detect.flatMap((name) => {
-      const detector = detectors.get(name)
-      return detector === undefined ? [] : [{ detector, replacement }]
-    })
+    return allDetectors.flatMap((detector, index) =>
+      profile.detect.includes(detector.name) ? [{ detector, bit: 1 << index, replacement }] : [],
+    )
   })
-  const anchors = new RegExp(finders.map(({ detector }) => `(?:${detector.anchor})`).join('|') || '(?!)')
-  const text = (value: string, tally: Tally): string =>
-    anchors.test(value) ? replaceFound(value, finders, tally) : value
-  const secret = finders.find(({ detector }) => detector.name === 'Secret')
-  const fieldProfile = profiles.find((profile) => profile.fields.length > 0)
-  const columnProfile = profiles.find((profile) => profile.columns.length > 0)
+  const inText = bitsOf(finders)
+  const inName = bitsOf(finders.filter(({ detector }) => detector.named !== undefined))
+  const text = (value: string, tally: Tally): string => {
+    const anchors = anchorsOf(value) & inText
+    return anchors === 0 ? value : replaceFound(value, finders, anchors, tally)
+  }
   const replaceWhole = (profile: MaskingProfile | undefined, name: string) => {
     const replacement = compileReplacement((profile ?? first).replace, key)
     return (value: string, tally: Tally) => {
@@ -79,40 +66,47 @@ export function compileMask(profiles: readonly MaskingProfile[], key: Uint8Array
   return {
     text,
     named(name, value, tally) {
-      if (secret === undefined || name === undefined || !isNamedSecret(name, value)) return text(value, tally)
-      tally.add(secret.detector.name)
-      return secret.replacement(value, secret.detector)
+      const anchors = name === undefined ? 0 : anchorsOf(name) & inName
+      const finder =
+        anchors === 0
+          ? undefined
+          : finders.find(({ bit, detector }) => (bit & anchors) !== 0 && detector.named?.(name ?? '', value) === true)
+      if (finder === undefined) return text(value, tally)
+      tally.add(finder.detector.name)
+      return finder.replacement(value, finder.detector)
     },
     fields: compileFieldRules(profiles.flatMap((profile) => profile.fields)),
-    field: replaceWhole(fieldProfile, 'Field'),
+    field: replaceWhole(
+      profiles.find((profile) => profile.fields.length > 0),
+      'Field',
+    ),
     columns: profiles.flatMap((profile) => profile.columns.map(parseColumn)),
-    column: replaceWhole(columnProfile, 'Column'),
+    column: replaceWhole(
+      profiles.find((profile) => profile.columns.length > 0),
+      'Column',
+    ),
+    anchors: { inText, inName },
   }
 }
 
-interface Found extends Span {
-  readonly detector: Detector
-  readonly replacement: Replacement
-}
+const bitsOf = (finders: readonly Finder[]): number => finders.reduce((bits, { bit }) => bits | bit, 0)
 
-function replaceFound(
-  text: string,
-  finders: readonly { detector: Detector; replacement: Replacement }[],
-  tally: Tally,
-): string {
-  const found: Found[] = finders.flatMap(({ detector, replacement }) =>
-    detector.find(text).map((span) => ({ ...span, detector, replacement })),
-  )
+function replaceFound(text: string, finders: readonly Finder[], anchors: number, tally: Tally): string {
+  const found: (Span & { readonly finder: Finder })[] = []
+  for (const finder of finders) {
+    if ((finder.bit & anchors) === 0) continue
+    for (const { start, end } of finder.detector.find(text)) found.push({ start, end, finder })
+  }
   if (found.length === 0) return text
-  found.sort((a, b) => a.start - b.start || b.end - a.end)
+  if (found.length > 1) found.sort((a, b) => a.start - b.start || b.end - a.end)
   let result = ''
   let at = 0
-  for (const { start, end, detector, replacement } of found) {
+  for (const { start, end, finder } of found) {
     // Of two that overlap, the first covers its part and the rest of the second is masked with it.
     if (end <= at) continue
     const from = Math.max(start, at)
-    result += text.slice(at, from) + replacement(text.slice(from, end), detector)
-    tally.add(detector.name)
+    result += text.slice(at, from) + finder.replacement(text.slice(from, end), finder.detector)
+    tally.add(finder.detector.name)
     at = end
   }
   return result + text.slice(at)

@@ -3,7 +3,8 @@ import { detectorNames, type MaskingProfile } from '@chaperone/api'
 import { cutsOf } from '@chaperone/testkit'
 import fc from 'fast-check'
 import { MaskError } from '../errors.ts'
-import { compileMask, createTally } from '../mask.ts'
+import { compileMask } from '../mask.ts'
+import { createTally } from '../tally.ts'
 import { createBodyMasker } from './body-masker.ts'
 
 const key = new Uint8Array(32).fill(7)
@@ -68,6 +69,49 @@ describe('JSON', () => {
     expect(() => json(text)).toThrow(MaskError)
   })
 
+  test('the name of a member goes for the elements of its array', () => {
+    const detect: MaskingProfile['detect'] = ['Secret']
+    expect(json('{"tokens":["9f8a7b6c5d4e3f2a",[{"x":"9f8a7b6c5d4e3f2a"}]]}', { detect })).toBe(
+      '{"tokens":["[REDACTED:Secret]",[{"x":"9f8a7b6c5d4e3f2a"}]]}',
+    )
+  })
+
+  test.each([
+    [
+      'a slash that is escaped',
+      '{"u":"postgres:\\/\\/a:hunter22@db"}',
+      '{"u":"postgres://a:[REDACTED:ConnectionString]@db"}',
+    ],
+    ['a pair of surrogates', '{"u":"\\ud83d\\ude00a@b.io"}', '{"u":"[REDACTED:EmailAddress]"}'],
+    [
+      'an escape of every character',
+      '{"u":"\\u0061\\u0040\\u0062\\u002e\\u0069\\u006f"}',
+      '{"u":"[REDACTED:EmailAddress]"}',
+    ],
+    ['a line break that ends a value', '{"u":"a@b.io\\nx"}', '{"u":"[REDACTED:EmailAddress]\\nx"}'],
+  ])('%s hides nothing', (_, text, masked) => {
+    expect(json(text, { detect: ['EmailAddress', 'ConnectionString'] })).toBe(masked)
+  })
+
+  test.each([
+    '{"a" "b"}',
+    '{"a":1,}',
+    '[1,]',
+    '[1 2]',
+    '{"a":1]',
+    '"\\x"',
+    '"a\nb"',
+    '01',
+    '-',
+    '1.',
+    'tru',
+    '{1:2}',
+    ',',
+    '{"a":"\\u00zz"}',
+  ])('%s is no JSON either', (text) => {
+    expect(() => json(text)).toThrow(MaskError)
+  })
+
   test('several values in a row are NDJSON', () => {
     expect(maskBody('application/x-ndjson', ['{"a":"a@b.io"}\n{"a":"x"}\n'])).toBe(
       '{"a":"[REDACTED:EmailAddress]"}\n{"a":"x"}\n',
@@ -81,6 +125,70 @@ describe('JSON', () => {
         expect(json(text, { fields: ['$.never.there'] })).toBe(text)
       }),
     )
+  })
+})
+
+describe('JSON that nobody declares', () => {
+  const fields = ['*.ssn']
+  const hidden = '{"a":[{"ssn":"[REDACTED:Field]"}]}'
+
+  test.each(['text/plain', 'text/html; charset=utf-8', ''])('has field rules as %j', (type) => {
+    expect(maskBody(type, [' \n', '{"a":[{"ss', 'n":"1"}]}'], { fields })).toBe(` \n${hidden}`)
+  })
+
+  test('has field rules without any content type', () => {
+    const masker = createBodyMasker(compileMask([profile({ fields })], key)!, undefined)
+    expect(Buffer.concat([masker.push(Buffer.from('{"a":[{"ssn":"1"}]}')), masker.end()]).toString()).toBe(hidden)
+  })
+
+  test.each([
+    ['[INFO] to ada@example.com', '[INFO] to [REDACTED:EmailAddress]'],
+    ['[4111 1111 1111 1111] was charged', '[[REDACTED:CreditCard]] was charged'],
+    ['{{name}} <ada@example.com>', '{{name}} <[REDACTED:EmailAddress]>'],
+    ['["a", ada@example.com', '["a", [REDACTED:EmailAddress]'],
+    ['[1, "ada@example.com', '[1, "[REDACTED:EmailAddress]'],
+  ])('%j is text from where it is no JSON', (text, masked) => {
+    expect(maskBody('text/plain', [text], { fields })).toBe(masked)
+    expect(maskBody('text/plain', text.split(/(?=.)/u), { fields })).toBe(masked)
+  })
+
+  test('what stops to be JSON behind a member is withheld when fields are to be masked, and is text when none are', () => {
+    const text = '{"a":1} // {"ssn":"1"} ada@example.com'
+    expect(() => maskBody('text/plain', [text], { fields })).toThrow(MaskError)
+    expect(maskBody('text/plain', [text])).toBe('{"a":1} // {"ssn":"1"} [REDACTED:EmailAddress]')
+  })
+})
+
+describe('multipart forms', () => {
+  const type = 'multipart/form-data; boundary="x y"'
+  const part = (head: string, body: string) => `--x y\r\ncontent-disposition: form-data; ${head}\r\n\r\n${body}\r\n`
+  const detect: MaskingProfile['detect'] = ['EmailAddress', 'Secret']
+  const form = [
+    part('name="mail"', 'ada@example.com'),
+    part('name="password"', 'Tr0ub4dor-x7Q'),
+    part('name="pin"', '1234'),
+    part('name="f"; filename="a.json"\r\nContent-Type: application/json', '{"x":"a\\u0040b.io"}'),
+  ].join('')
+
+  test('fields, names and the types of parts count as elsewhere', () => {
+    expect(maskBody(type, [`${form}--x y--\r\n`], { detect, fields: ['*.pin'] })).toBe(
+      [
+        part('name="mail"', '[REDACTED:EmailAddress]'),
+        part('name="password"', '[REDACTED:Secret]'),
+        part('name="pin"', '[REDACTED:Field]'),
+        part('name="f"; filename="a.json"\r\nContent-Type: application/json', '{"x":"[REDACTED:EmailAddress]"}'),
+        '--x y--\r\n',
+      ].join(''),
+    )
+  })
+
+  test.each([
+    ['a part that is no text', `${part('name="f"\r\ncontent-type: image/png', 'x')}--x y--`],
+    ['a part in base64', `${part('name="f"\r\ncontent-transfer-encoding: base64', 'YQ==')}--x y--`],
+    ['a form without end', form],
+    ['a form with a preamble', `hello\r\n${form}--x y--`],
+  ])('%s is withheld', (_, text) => {
+    expect(() => maskBody(type, [text])).toThrow(MaskError)
   })
 })
 
@@ -115,7 +223,7 @@ describe('however the body is cut', () => {
 })
 
 describe('what cannot be read is withheld', () => {
-  test.each(['application/octet-stream', 'application/pdf', 'application/zip', 'image/png', 'font/woff2', undefined])(
+  test.each(['application/octet-stream', 'application/pdf', 'application/zip', 'image/png', 'font/woff2'])(
     '%s',
     (type) => {
       expect(() => createBodyMasker(compileMask([profile()], key)!, type)).toThrow(MaskError)
@@ -125,6 +233,13 @@ describe('what cannot be read is withheld', () => {
   test('another charset, and bytes that are no UTF-8', () => {
     expect(() => createBodyMasker(compileMask([profile()], key)!, 'text/plain; charset=utf-16')).toThrow(MaskError)
     expect(() => maskBody('text/plain', [Uint8Array.of(0xff, 0xfe)])).toThrow(MaskError)
+    expect(() => maskBody('text/plain', [Buffer.from('ada@example.com', 'utf16le')])).toThrow(MaskError)
+    expect(() => maskBody('text/plain', [Uint8Array.of(0xe2, 0x82)])).toThrow(MaskError)
+  })
+
+  test('JSON nested deeper than anyone nests it, and a string that no memory should hold', () => {
+    for (const text of ['['.repeat(100_000), '{"a":'.repeat(100_000), `"${'a'.repeat(10 * 1024 * 1024)}"`])
+      expect(() => json(text)).toThrow(expect.objectContaining({ code: 'ERR_MASK_LIMIT' }))
   })
 })
 

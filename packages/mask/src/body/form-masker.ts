@@ -1,20 +1,21 @@
 import { MaskError } from '../errors.ts'
-import type { Mask, Tally } from '../mask.ts'
-import type { TextMasker } from './text-masker.ts'
+import type { Mask } from '../mask.ts'
+import type { Tally } from '../tally.ts'
+import type { ByteMasker } from './output.ts'
 
-const maxFormCharacters = 1024 * 1024
+const maxFormBytes = 1024 * 1024
 
 /** application/x-www-form-urlencoded: values are judged decoded, and only masked ones are encoded anew. */
-export function createFormMasker(mask: Mask, tally: Tally): TextMasker {
-  let pending = ''
+export function createFormMasker(mask: Mask, tally: Tally): ByteMasker {
+  const chunks: Buffer[] = []
+  let length = 0
   return {
-    push(text) {
-      pending += text
-      if (pending.length > maxFormCharacters)
-        throw new MaskError('ERR_MASK_LIMIT', `a form has at most ${maxFormCharacters} characters`)
-      return ''
+    push(bytes) {
+      length += bytes.length
+      if (length > maxFormBytes) throw new MaskError('ERR_MASK_LIMIT', `a form has at most ${maxFormBytes} bytes`)
+      chunks.push(bytes)
     },
-    end: () => maskForm(pending, mask, tally),
+    end: (out) => out.put(maskForm(Buffer.concat(chunks).toString(), mask, tally)),
   }
 }
 
@@ -39,10 +40,14 @@ function maskPart(part: string, mask: Mask, tally: Tally): string {
   return masked === value ? part : encodeURIComponent(masked)
 }
 
+/** As `decodeURIComponent`, but a `%` that encodes nothing hides nothing either: only itself stays (WHATWG URL §1.3). */
 function decode(text: string): string {
+  const spaced = text.replaceAll('+', ' ')
   try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
+    return decodeURIComponent(spaced)
   } catch {
-    return text
+    return spaced.replaceAll(/(?:%[0-9a-f]{2})+/gi, (encoded) =>
+      Buffer.from(encoded.replaceAll('%', ''), 'hex').toString(),
+    )
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { cutsOf } from '@chaperone/testkit'
 import fc from 'fast-check'
-import { createTally } from '../mask.ts'
+import { createTally } from '../tally.ts'
 import { createLiteralMasker } from './literal-masker.ts'
 
 const hide = (literals: string[], chunks: (string | Uint8Array)[]) => {

@@ -1,4 +1,4 @@
-import type { Tally } from '../mask.ts'
+import type { Tally } from '../tally.ts'
 
 /** Hides values that are known, in bytes of whatever type; no chunk border hides a part of one. */
 export interface LiteralMasker {

@@ -11,12 +11,14 @@ export interface Detector {
   /** Stands in tokens: `tok_email_…`. */
   readonly label: string
   /**
-   * Source of a regular expression without which `find` finds nothing. All anchors are tried at once, so that most texts are
-   * done with after one pass.
+   * What is in every text in which `find` finds something, in the language of scan/anchor-pattern.ts. All anchors of all
+   * detectors are looked for in one pass, so that most texts are done with after it.
    */
-  readonly anchor: string
-  /** Every place, in order; linear in the text. */
+  readonly anchors: readonly string[]
+  /** Every place within one line, in order; linear in the text. */
   find(text: string): Span[]
+  /** Whether the whole value of a JSON member or form field is one because of its name; an anchor is in such a name. */
+  named?(name: string, value: string): boolean
 }
 
 /** Every place of `literal` that is followed by at least `min` characters of `body`, and not preceded by one of them. */

@@ -1,7 +1,8 @@
 import type { Detector, Span } from './detector.ts'
 
-const local = /[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\u0080-\uffff-]/
-const domain = /[A-Za-z0-9.\u0080-\uffff-]/
+/** By code unit: what a local part and what a domain consists of; both take all that is not ASCII. */
+const inLocal = tableOf(/[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]/)
+const inDomain = tableOf(/[A-Za-z0-9.-]/)
 /** RFC 5321 §4.5.3.1. */
 const maxLocal = 64
 const maxDomain = 255
@@ -10,16 +11,16 @@ const maxDomain = 255
 export const emailAddress: Detector = {
   name: 'EmailAddress',
   label: 'email',
-  anchor: '@',
+  anchors: ['@'],
   find(text) {
     const spans: Span[] = []
     let free = 0
     for (let at = text.indexOf('@'); at !== -1; at = text.indexOf('@', at + 1)) {
       let start = at
-      while (start > free && at - start < maxLocal && local.test(text.charAt(start - 1))) start--
+      while (start > free && at - start < maxLocal && isIn(inLocal, text.charCodeAt(start - 1))) start--
       while (start < at && /['.`{|}/=]/.test(text.charAt(start))) start++
       let end = at + 1
-      while (end < text.length && end - at <= maxDomain && domain.test(text.charAt(end))) end++
+      while (end < text.length && end - at <= maxDomain && isIn(inDomain, text.charCodeAt(end))) end++
       while (end > at + 1 && /[.-]/.test(text.charAt(end - 1))) end--
       if (start < at && isDomain(text.slice(at + 1, end))) {
         spans.push({ start, end })
@@ -30,12 +31,15 @@ export const emailAddress: Detector = {
   },
 }
 
-function isDomain(name: string): boolean {
-  const labels = name.split('.')
-  const top = labels.at(-1) ?? ''
-  return (
-    labels.length >= 2 &&
-    labels.every((label) => label.length > 0 && label.length <= 63) &&
-    /^([A-Za-z\u0080-\uffff]{2,63}|xn--[A-Za-z0-9-]{2,59})$/.test(top)
-  )
+function tableOf(characters: RegExp): Uint8Array {
+  return Uint8Array.from({ length: 128 }, (_, code) => (characters.test(String.fromCharCode(code)) ? 1 : 0))
 }
+
+function isIn(table: Uint8Array, code: number): boolean {
+  return code >= 0x80 || table[code] === 1
+}
+
+/** Labels of 1 to 63 characters, at least two, of which the last is no number (RFC 1035 §2.3.4, RFC 5890). */
+const domainName = /^(?:[^.]{1,63}\.)+(?:[A-Za-z\u0080-\uffff]{2,63}|xn--[A-Za-z0-9-]{2,59})$/
+
+const isDomain = (name: string): boolean => domainName.test(name)

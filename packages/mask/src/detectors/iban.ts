@@ -1,4 +1,4 @@
-import { findPattern, type Detector } from './detector.ts'
+import type { Detector, Span } from './detector.ts'
 
 /** Lengths by country (ISO 13616 registry). */
 const lengths: Readonly<Record<string, number>> = {
@@ -82,18 +82,34 @@ const lengths: Readonly<Record<string, number>> = {
   XK: 20,
 }
 
-const pattern = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])/g
+/** Country and check digits. */
+const opening = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}/g
 
 /** International bank account numbers: country, length, and ISO 7064 mod 97-10. */
 export const iban: Detector = {
   name: 'Iban',
   label: 'iban',
-  anchor: String.raw`[A-Z]{2}\d{2} ?[A-Z0-9]`,
-  find: (text) =>
-    findPattern(text, pattern, (match) => {
-      const compact = match.replaceAll(' ', '')
-      return lengths[compact.slice(0, 2)] === compact.length && mod97(compact) === 1
-    }),
+  anchors: [String.raw`[A-Z]{2}\d{2} ?[A-Z0-9]{2}`],
+  find(text) {
+    const spans: Span[] = []
+    for (const { index, 0: head } of text.matchAll(opening)) {
+      const end = endOf(text, index, lengths[head.slice(0, 2)] ?? 0)
+      if (end !== undefined && mod97(text.slice(index, end).replaceAll(' ', '')) === 1)
+        spans.push({ start: index, end })
+    }
+    return spans
+  },
+}
+
+/** Behind `length` letters and digits, in groups or not; what follows may be upper case too, a BIC for one. */
+function endOf(text: string, start: number, length: number): number | undefined {
+  if (length === 0) return undefined
+  let at = start
+  for (let count = 0; count < length; at++) {
+    if (/[A-Z0-9]/.test(text.charAt(at))) count++
+    else if (text.charAt(at) !== ' ' || text.charAt(at - 1) === ' ') return undefined
+  }
+  return /[A-Za-z0-9]/.test(text.charAt(at)) ? undefined : at
 }
 
 function mod97(compact: string): number {

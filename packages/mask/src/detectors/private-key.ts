@@ -6,14 +6,16 @@ const begin = /-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----/g
 export const privateKey: Detector = {
   name: 'PrivateKey',
   label: 'key',
-  anchor: '-----BEGIN ',
+  anchors: ['-----BEGIN '],
   find(text) {
-    if (!text.includes('-----BEGIN ')) return []
     const spans: Span[] = []
-    for (const match of text.matchAll(begin)) {
-      const label = match[0].slice('-----BEGIN '.length)
-      const end = text.indexOf(`-----END ${label}`, match.index)
-      spans.push({ start: match.index, end: end === -1 ? text.length : end + `-----END ${label}`.length })
+    begin.lastIndex = 0
+    for (let match = begin.exec(text); match !== null; match = begin.exec(text)) {
+      const end = `-----END ${match[0].slice('-----BEGIN '.length)}`
+      const at = text.indexOf(end, begin.lastIndex)
+      spans.push({ start: match.index, end: at === -1 ? text.length : at + end.length })
+      if (at === -1) break
+      begin.lastIndex = at + end.length
     }
     return spans
   },
