@@ -22,37 +22,47 @@ export interface DeltaMasker {
 
 export function createDeltaMasker(mask: Mask, tally: Tally): DeltaMasker {
   let held = ''
+  let scanned = 0
+  let state = 0
   const give = (end: number): string => {
     const ready = held.slice(0, end)
     held = held.slice(end)
+    scanned -= end
     return ready === '' ? '' : mask.text(ready, tally)
   }
+
+  /** The last place where one word ends, no anchor has begun, no key is open and no name waits for its value. */
+  const partOf = (): number => {
+    const [begin, end] = keyIn(held)
+    let part = 0
+    for (; scanned < held.length; scanned++) {
+      const code = held.charCodeAt(scanned)
+      const byteClass = classes[code < 0x80 ? code : 0x80] ?? 0
+      state = next[(state << classBits) | byteClass] ?? 0
+      // As if nothing had been before it.
+      const fresh = state === next[byteClass] && (scanned < begin || scanned >= end)
+      const after = scanned + 1
+      if (fresh && parts(code) && !awaitsSecret.test(held.slice(Math.max(0, after - maxAwaited), after))) part = after
+    }
+    return part
+  }
+
   return {
     push(piece) {
       held += piece
-      return give(held.length > maxHeld ? held.length : partOf(held))
+      const part = partOf()
+      return give(held.length - part > maxHeld ? held.length : part)
     },
     end: () => give(held.length),
   }
 }
 
-/** The last place where one word ends, no anchor has begun, and no name waits for its value. */
-function partOf(text: string): number {
+/** From where to where the last PEM block goes; to beyond the text when it is not closed. */
+function keyIn(text: string): [number, number] {
   const begin = text.lastIndexOf('-----BEGIN ')
-  const end = begin === -1 ? null : pemEnd.exec(text.slice(begin))
-  const block = begin === -1 ? text.length : begin
-  const behind = end === null ? text.length + 1 : begin + end.index + end[0].length
-  let part = 0
-  let state = 0
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at)
-    const byteClass = classes[code < 0x80 ? code : 0x80] ?? 0
-    state = next[(state << classBits) | byteClass] ?? 0
-    // As if nothing had been before it, and not within a key.
-    const fresh = state === next[byteClass] && (at < block || at >= behind)
-    if (fresh && parts(code) && !awaitsSecret.test(text.slice(Math.max(0, at + 1 - maxAwaited), at + 1))) part = at + 1
-  }
-  return part
+  if (begin === -1) return [text.length, text.length]
+  const end = pemEnd.exec(text.slice(begin))
+  return [begin, end === null ? text.length + 1 : begin + end.index + end[0].length]
 }
 
 /** White space, brackets, commas, and the scripts that are written without spaces. */

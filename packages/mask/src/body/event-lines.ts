@@ -9,6 +9,8 @@ export interface Line {
 /** One event with its empty line; those of LLMs are far below. */
 const maxEventCharacters = 1024 * 1024
 
+const lineEnd = /\r\n|\r|\n/g
+
 /** Cuts an event stream into its events (WHATWG HTML §9.2.6). */
 export interface EventLines {
   /** The events that are complete with this text, each as its lines, the empty one included. */
@@ -47,9 +49,10 @@ export function createEventLines(): EventLines {
         else events.push([{ text: '', end: '\n' }])
       }
       if (text !== '') returned = undefined
-      for (const match of text.slice(at).matchAll(/([^\r\n]*)(\r\n|\r|\n)/g)) {
-        line(match[1] ?? '', match[2] ?? '')
-        at += match[0].length
+      lineEnd.lastIndex = at
+      for (let end = lineEnd.exec(text); end !== null; end = lineEnd.exec(text)) {
+        line(text.slice(at, end.index), end[0])
+        at = lineEnd.lastIndex
       }
       if (at < text.length) open.push(text.slice(at))
       length += text.length

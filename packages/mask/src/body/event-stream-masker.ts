@@ -69,10 +69,11 @@ export function createEventStreamMasker(mask: Mask, tally: Tally): ByteMasker {
     // What keeps a connection open says nothing about the texts; anything else may end one.
     const before = data === '' || pieces !== undefined || /^\s*\{\s*"type":\s*"ping"/.test(data) ? '' : flush()
     const masked = maskData(pieces ?? data, mask, tally)
-    let given = masked === data
+    const same = masked === data
+    let given = false
     const result = lines.map(({ text, end }) => {
       if (!isData(text)) return mask.text(text, tally) + end
-      if (masked === data) return text + end
+      if (same) return text + end
       if (given) return ''
       given = true
       return masked

@@ -15,6 +15,8 @@ const positives: [DetectorName, string, string[]][] = [
   ['EmailAddress', 'write to ada@example.com.', ['ada@example.com']],
   ['EmailAddress', '<a.b+c@mail.example.co.uk>,x@y.io', ['a.b+c@mail.example.co.uk', 'x@y.io']],
   ['EmailAddress', '{"m":"jörg@müller.de"}', ['jörg@müller.de']],
+  ['EmailAddress', 'to=ada@b.io&x=b+ada=c.io@lists.example', ['ada@b.io', 'b+ada=c.io@lists.example']],
+  ['PhoneNumber', '(415-655-2671)', ['415-655-2671']],
   ['CreditCard', 'card 4111 1111 1111 1111 exp', ['4111 1111 1111 1111']],
   ['CreditCard', '"5555555555554444"', ['5555555555554444']],
   ['CreditCard', '3782-822463-10005', ['3782-822463-10005']],

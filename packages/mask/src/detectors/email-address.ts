@@ -7,6 +7,9 @@ const inDomain = tableOf(/[A-Za-z0-9.-]/)
 const maxLocal = 64
 const maxDomain = 255
 
+/** `to=` before an address is no part of it, though it could be; what a list's bounce address encodes has a `+`. */
+const assignment = /^(?:.*[&?])?[\w-]+=/
+
 /** An addr-spec (RFC 5322 §3.4.1) without quotes: found from its `@` outwards. */
 export const emailAddress: Detector = {
   name: 'EmailAddress',
@@ -19,6 +22,7 @@ export const emailAddress: Detector = {
       let start = at
       while (start > free && at - start < maxLocal && isIn(inLocal, text.charCodeAt(start - 1))) start--
       while (start < at && /['.`{|}/=]/.test(text.charAt(start))) start++
+      start += assignment.exec(text.slice(start, at))?.[0].length ?? 0
       let end = at + 1
       while (end < text.length && end - at <= maxDomain && isIn(inDomain, text.charCodeAt(end))) end++
       while (end > at + 1 && /[.-]/.test(text.charAt(end - 1))) end--

@@ -2,7 +2,8 @@ import { caseless } from '../scan/anchor-pattern.ts'
 import type { Detector } from './detector.ts'
 
 /** E.164 with its plus sign, or the North American form with separators: bare digit runs are too often something else. */
-const pattern = /(?<![\w+.])(?:\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}|\(?[2-9]\d{2}\)?[ .-][2-9]\d{2}[ .-]\d{4})(?!\w)/g
+const pattern =
+  /(?<![\w+.])(?:\+\d{1,3}(?:[ .-]?\(?\d{1,4}\)?){2,5}|(?:\([2-9]\d{2}\)|[2-9]\d{2})[ .-][2-9]\d{2}[ .-]\d{4})(?!\w)/g
 /** Names of members whose value needs no plus sign to be one. */
 const name = /(?:phone|mobile|fax)(?:[_-]?(?:no|number|nr))?$/i
 
