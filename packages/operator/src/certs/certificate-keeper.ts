@@ -17,8 +17,8 @@ export interface KeeperOptions {
   readonly names: readonly string[]
 }
 
-/** Looks this often whether the certificates are worn or the webhooks' caBundle was changed by somebody else. */
-const checkIntervalMs = 30_000
+/** Looks this often whether the certificates are worn or somebody else changed the webhooks' caBundle, which fails every call until it is right again. */
+const checkIntervalMs = 5000
 
 /** Reads the certificates, making them when there are none yet; of several replicas the first one's count. */
 export async function loadCertificates({

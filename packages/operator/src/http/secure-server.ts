@@ -1,6 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
-import type { Clock } from '@chaperone/core'
 import type { Certificates } from '../certs/desired.ts'
 
 /** Node's default of 5 s races the pooled connections of API servers. */
@@ -11,19 +10,23 @@ export interface SecureServer {
   listen(port: number): Promise<void>
   /** New connections get these; open ones go on. */
   reload(certificates: Certificates): void
-  /** Takes no new connection, answers what is under way with `Connection: close`, so that pooled connections move on, then closes. */
-  drain(): Promise<void>
+  /** From now on answers say `Connection: close`, so that pooled connections move on to other replicas. */
+  retire(): void
+  /** Takes no new connections, answers what is under way for at most `graceMs`, and closes. */
+  drain(graceMs: number): Promise<void>
 }
 
-/** No admission call lasts longer: `timeoutSeconds` of our webhooks. */
-const drainMs = 5000
-
 /** An HTTPS server whose certificate changes without a failed call. */
-export function createSecureServer(
-  { certificates, clock }: { readonly certificates: Certificates; readonly clock: Clock },
-  listener: RequestListener,
-): SecureServer {
-  let draining = false
+export function createSecureServer(certificates: Certificates, listener: RequestListener): SecureServer {
+  let retired = false
+  const unanswered = new Set<ServerResponse>()
+  const sayClose = (response: ServerResponse): void => {
+    if (!response.headersSent) response.setHeader('connection', 'close')
+  }
+  const retire = (): void => {
+    retired = true
+    for (const response of unanswered) sayClose(response)
+  }
   const server: Server = createServer(
     {
       ...contextOf(certificates),
@@ -32,7 +35,9 @@ export function createSecureServer(
       headersTimeout: headersTimeoutMs,
     },
     (request: IncomingMessage, response: ServerResponse) => {
-      if (draining) response.setHeader('connection', 'close')
+      if (retired) sayClose(response)
+      unanswered.add(response)
+      response.once('close', () => unanswered.delete(response))
       listener(request, response)
     },
   )
@@ -44,13 +49,13 @@ export function createSecureServer(
         server.listen(port, resolve)
       }),
     reload: (next) => server.setSecureContext(contextOf(next)),
-    async drain() {
-      draining = true
-      const late = new AbortController()
-      const closed = new Promise((resolve) => server.close(resolve)).finally(() => late.abort())
-      await Promise.race([closed, clock.sleep(drainMs, late.signal).catch(() => undefined)])
-      server.closeAllConnections()
+    retire,
+    async drain(graceMs) {
+      retire()
+      const closed = new Promise((resolve) => server.close(resolve))
+      const late = setTimeout(() => server.closeAllConnections(), graceMs)
       await closed
+      clearTimeout(late)
     },
   }
 }
