@@ -24,14 +24,14 @@ describe('createAuditLog', () => {
     expect([first.seq, second.seq]).toEqual([1, 2])
     expect(second.prevHash).toBe(first.hash)
     expect(log.head).toEqual({ seq: 2, hash: second.hash })
-    expect(log.read(0, 10)).toEqual([first, second])
+    expect(log.read(0, { records: 10, bytes: 1 << 20 })).toEqual([first, second])
     await log.close()
   })
 
   test('records that are appended at the same time keep their order', async () => {
     const log = open()
     const records = await Promise.all(Array.from({ length: 100 }, (_, index) => log.append(draft(`/${index}`))))
-    expect(log.read(0, 1000)).toEqual(records)
+    expect(log.read(0, { records: 1000, bytes: 1 << 20 })).toEqual(records)
     await log.close()
   })
 
@@ -46,12 +46,36 @@ describe('createAuditLog', () => {
     await after.close()
   })
 
-  test('a full log refuses, and takes records again once some are acknowledged and their segment is gone', async () => {
-    const log = open(600)
-    await log.append(draft('/a'))
-    await log.append(draft('/b'))
+  test('a full log refuses what begins, however small, and still takes the ends of what had begun', async () => {
+    const log = open(3000)
+    const filled = await log.append({ ...draft('/a'), body: 'x'.repeat(2000) })
+    await expect(log.append({ ...draft('/b'), body: 'x'.repeat(2000) })).rejects.toThrow(AuditLogFullError)
     await expect(log.append(draft('/c'))).rejects.toThrow(AuditLogFullError)
-    expect(log.head.seq).toBe(2)
+    const ended = await log.append({ kind: 'response', attributes: {} })
+    expect(log.read(0, { records: 10, bytes: 1 << 20 })).toEqual([filled, ended])
+    await log.close()
+  })
+
+  test('a full log takes records again once a part of it was delivered', async () => {
+    const log = open(16 << 20)
+    const large = { ...draft('/a'), body: 'x'.repeat(1 << 20) }
+    const fill = async () => {
+      for (;;) await log.append(large)
+    }
+    await expect(fill()).rejects.toThrow(AuditLogFullError)
+    const { seq } = log.head
+    log.acknowledge(1)
+    await expect(log.append(draft('/b'))).rejects.toThrow(AuditLogFullError)
+    log.acknowledge(seq - 1)
+    expect((await log.append(draft('/b'))).seq).toBe(seq + 1)
+    await log.close()
+  })
+
+  test('what is read is bounded in bytes, but a large record comes by itself', async () => {
+    const log = open()
+    for (const size of [10, 5000, 10, 10]) await log.append({ ...draft('/a'), body: 'x'.repeat(size) })
+    const read = (seq: number) => log.read(seq, { records: 10, bytes: 2000 }).map((record) => record.seq)
+    expect([read(0), read(1), read(2)]).toEqual([[1], [2], [3, 4]])
     await log.close()
   })
 
@@ -61,7 +85,7 @@ describe('createAuditLog', () => {
     await log.close()
     const file = join(directory, readdirSync(directory)[0]!)
     const bytes = readFileSync(file)
-    const ends = log.read(0, 10).map((record) => JSON.stringify(record).length + 8)
+    const ends = log.read(0, { records: 10, bytes: 1 << 20 }).map((record) => JSON.stringify(record).length + 8)
     for (let length = 0; length <= bytes.length; length += 7) {
       writeFileSync(file, bytes)
       truncateSync(file, length)
@@ -69,7 +93,7 @@ describe('createAuditLog', () => {
       const reopened = open()
       expect(reopened.head.seq).toBe(whole)
       const next = await reopened.append(draft('/next'))
-      expect(reopened.read(0, 10).map((record) => record.seq)).toEqual(
+      expect(reopened.read(0, { records: 10, bytes: 1 << 20 }).map((record) => record.seq)).toEqual(
         Array.from({ length: whole + 1 }, (_, index) => index + 1),
       )
       expect(next.seq).toBe(whole + 1)

@@ -8,11 +8,12 @@ import {
   type AuditDraft,
   type AuditRecord,
   type AuditResource,
+  type RecordKind,
 } from '../record/audit-record.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { acknowledgedFile, recover } from './recover.ts'
 import { encodeFrame } from './segment.ts'
-import { createSegments } from './segments.ts'
+import { createSegments, type ReadLimits } from './segments.ts'
 
 export interface AuditLogOptions {
   readonly directory: string
@@ -22,6 +23,16 @@ export interface AuditLogOptions {
   readonly maxBytes: number
 }
 
+/** The last eighth of the log is for the ends of what was let begin: nothing passes whose answer could not be recorded. */
+const forEnds = 1 / 8
+const ends: ReadonlySet<RecordKind> = new Set([
+  'response',
+  'result',
+  'connection.closed',
+  'approval.decided',
+  'session.ended',
+])
+
 /** An append-only, hash-linked log that survives the process. */
 export interface AuditLog {
   readonly resource: AuditResource
@@ -29,8 +40,8 @@ export interface AuditLog {
   append(draft: AuditDraft, options?: { readonly commit?: boolean }): Promise<AuditRecord>
   readonly head: { readonly seq: number; readonly hash: string }
   readonly acknowledged: number
-  /** Records after `seq`, oldest first, at most `limit`. */
-  read(seq: number, limit: number): AuditRecord[]
+  /** Records after `seq`, oldest first, within the limits; one at least, if there is one. */
+  read(seq: number, limits: ReadLimits): AuditRecord[]
   /** The collector has everything up to `seq`: it may be deleted. */
   acknowledge(seq: number): void
   /** Resolves when there is something after `seq`, or the signal aborts. */
@@ -46,6 +57,7 @@ export function createAuditLog({ directory, resource, clock, maxBytes }: AuditLo
   let written = head.seq
   let { acknowledged } = recovered
   let queuedBytes = 0
+  let isFull = false
   const waiters = new Set<() => void>()
   const group = createGroupCommit(async (frames, commit) => {
     await segments.write(written + 1, frames, commit)
@@ -68,20 +80,26 @@ export function createAuditLog({ directory, resource, clock, maxBytes }: AuditLo
         prevHash: head.hash,
       })
       const frame = encodeFrame(Buffer.from(JSON.stringify(record)))
-      if (segments.bytes + queuedBytes + frame.length > maxBytes) throw new AuditLogFullError(maxBytes)
+      const bytes = segments.bytes + queuedBytes + frame.length
+      if (!ends.has(draft.kind)) {
+        // Once full it stays so until a part was delivered: a small record must not slip in after a large one was refused.
+        isFull = bytes > maxBytes * (1 - forEnds) || (isFull && acknowledged < head.seq)
+        if (isFull) throw new AuditLogFullError(maxBytes)
+      }
+      if (bytes > maxBytes) throw new AuditLogFullError(maxBytes)
       queuedBytes += frame.length
       head = { seq: record.seq, hash: record.hash }
       await group.enqueue(frame, options?.commit === true)
       return record
     },
-    read: (seq, limit) => segments.read(seq, limit),
+    read: (seq, limits) => segments.read(seq, limits),
     acknowledge(seq) {
       if (seq <= acknowledged) return
       acknowledged = seq
       const temporary = join(directory, `${acknowledgedFile}.new`)
       writeFileSync(temporary, String(seq), { mode: 0o600 })
       renameSync(temporary, join(directory, acknowledgedFile))
-      segments.dropThrough(seq)
+      if (segments.dropThrough(seq)) isFull = false
     },
     async waitFor(seq, signal) {
       while (written <= seq && !signal.aborted) await wakeUp(waiters, signal)

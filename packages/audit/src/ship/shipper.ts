@@ -2,8 +2,8 @@ import type { Clock, Random } from '@chaperone/core'
 import type { AuditLog } from '../log/audit-log.ts'
 import type { Sink } from './sink.ts'
 
-/** One request to a collector stays well below its default limit of 4 MiB. */
-const maxBatchRecords = 256
+/** One request to a collector stays well below its limit, which is 4 MiB in older ones; only a larger record makes a larger one. */
+const batch = { records: 256, bytes: 2 * 1024 * 1024 } as const
 const firstRetryMs = 500
 const maxRetryMs = 15_000
 /** What was refused is tried again, slowly: it may be a collector that is being configured. */
@@ -28,10 +28,10 @@ export function createShipper(ports: { log: AuditLog; sink: Sink; clock: Clock; 
     let retryMs = firstRetryMs
     while (!stopped.signal.aborted) {
       await log.waitFor(log.acknowledged, stopped.signal)
-      const batch = log.read(log.acknowledged, maxBatchRecords)
-      const last = batch.at(-1)
+      const records = log.read(log.acknowledged, batch)
+      const last = records.at(-1)
       if (last === undefined) continue
-      const result = await sink.send(log.resource, batch, stopped.signal)
+      const result = await sink.send(log.resource, records, stopped.signal)
       if (result.kind === 'sent') {
         log.acknowledge(last.seq)
         problem = undefined
