@@ -59,8 +59,20 @@ describe('verifyExport', () => {
         last: 5,
         lastHash: whole[4]!.hash,
         endProven: true,
+        gaps: [],
       },
     ])
+  })
+
+  test('a gap that the chain tells of is no fault, and is reported', () => {
+    const since = '2026-01-01T00:00:00.000Z'
+    const until = '2026-01-01T00:01:00.000Z'
+    const attributes = { 'chaperone.gap.since': since, 'chaperone.gap.until': until, 'chaperone.gap.records': 7 }
+    const records = chain([started, { kind: 'audit.gap', attributes }, ended])
+    expect(verify([lineOf(...records)])[0]).toMatchObject({
+      endProven: true,
+      gaps: [{ seq: 2, since, until, records: 7 }],
+    })
   })
 
   test('several records in a line, and a line delivered twice, are no fault', () => {

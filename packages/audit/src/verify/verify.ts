@@ -1,5 +1,5 @@
 import { isCheckpointValid } from '../chain/checkpoint.ts'
-import { firstPrevHash, hashRecord } from '../record/audit-record.ts'
+import { firstPrevHash, hashRecord, type AuditRecord } from '../record/audit-record.ts'
 import type { BrokenLine, ExportedRecord } from './parse-export.ts'
 
 /** What is wrong with the first bad record. */
@@ -13,6 +13,15 @@ export interface Problem {
   readonly detail: string
 }
 
+/** Records that were never kept, because the log was full and the session said to go on; the chain itself says so. */
+export interface Gap {
+  /** Of the `audit.gap` that tells of it. */
+  readonly seq: number
+  readonly since: string
+  readonly until: string
+  readonly records: number
+}
+
 /** The chain of one pod. */
 export interface ChainReport {
   readonly podUid: string
@@ -24,6 +33,7 @@ export interface ChainReport {
   readonly lastHash: string
   /** The end is proven by `session.ended` or by a head from elsewhere; otherwise records may be missing after it. */
   readonly endProven: boolean
+  readonly gaps: readonly Gap[]
   readonly problem?: Problem
 }
 
@@ -72,6 +82,7 @@ function chainOf(chains: Map<string, Chain>, podUid: string, resource: Readonly<
 
 function createChain(podUid: string, resource: Readonly<Record<string, string>>): Chain {
   const hashes = new Map<number, string>()
+  const gaps: Gap[] = []
   let last = { seq: 0, hash: firstPrevHash }
   let first = 0
   let ended = false
@@ -115,6 +126,7 @@ function createChain(podUid: string, resource: Readonly<Record<string, string>>)
       if (first === 0) first = record.seq
       last = { seq: record.seq, hash: record.hash }
       ended = record.kind === 'session.ended'
+      if (record.kind === 'audit.gap') gaps.push(gapOf(record))
       if (record.kind === 'session.started')
         publicKey ??= String(record.attributes['chaperone.audit.public_key'] ?? '') || undefined
     },
@@ -135,8 +147,18 @@ function createChain(podUid: string, resource: Readonly<Record<string, string>>)
         last: last.seq,
         lastHash: last.hash,
         endProven: final === undefined && (ended || head !== undefined),
+        gaps,
         ...(final === undefined ? {} : { problem: final }),
       }
     },
+  }
+}
+
+function gapOf({ seq, attributes }: AuditRecord): Gap {
+  return {
+    seq,
+    since: String(attributes['chaperone.gap.since'] ?? ''),
+    until: String(attributes['chaperone.gap.until'] ?? ''),
+    records: Number(attributes['chaperone.gap.records'] ?? 0),
   }
 }

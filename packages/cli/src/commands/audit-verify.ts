@@ -87,5 +87,9 @@ function describe(report: ChainReport, { style }: Context): string {
     return `${style('red', 'BAD')}   ${chain}\n      first bad record: ${problem.seq}${line}: ${problem.kind}: ${problem.detail}\n`
   }
   const end = report.endProven ? 'whole to its end' : 'whole as far as it goes; its end is not proven'
-  return `${style(report.endProven ? 'green' : 'yellow', report.endProven ? 'WHOLE' : 'OPEN ')} ${chain}\n      ${report.records} records, ${report.first} to ${report.last}: ${end}\n`
+  const gaps = report.gaps.map(
+    ({ seq, since, until, records }) =>
+      `      gap told by record ${seq}: ${records} records from ${since} to ${until} were not kept; the log was full\n`,
+  )
+  return `${style(report.endProven ? 'green' : 'yellow', report.endProven ? 'WHOLE' : 'OPEN ')} ${chain}\n      ${report.records} records, ${report.first} to ${report.last}: ${end}\n${gaps.join('')}`
 }
