@@ -142,6 +142,7 @@ export async function runOperator({ config, clock, random, log }: OperatorPorts,
     resource: secrets,
     namespace: config.namespace,
     fieldSelector: `metadata.name=${secretName}`,
+    observer: { failed: (error) => log.warn({ resource: 'secrets', error: errorText(error) }, 'watch failed') },
   })
   const reload = (object: Parameters<typeof certificatesOf>[0]) => {
     const next = certificatesOf(object)

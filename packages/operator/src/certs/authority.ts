@@ -20,7 +20,7 @@ const dayMs = 24 * 3_600_000
 const authorityDays = 365
 const leafDays = 30
 /** Clocks of API servers and pods differ. */
-const backdateMs = 5 * 60_000
+export const backdateMs = 5 * 60_000
 
 /** PEM of a certificate and of its private key. */
 export interface KeyPair {
