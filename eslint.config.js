@@ -56,7 +56,7 @@ export default tseslint.config(
   { files: ['**/config.ts'], rules: { 'no-restricted-syntax': ['error', ...bans.slice(0, 2)] } },
   {
     files: ['**/*.js', '**/*.mjs'],
-    languageOptions: { globals: { process: 'readonly', Buffer: 'readonly', console: 'readonly' } },
+    languageOptions: { globals: { process: 'readonly', Buffer: 'readonly', console: 'readonly', fetch: 'readonly' } },
     rules: { 'no-console': 'off' },
   },
 )

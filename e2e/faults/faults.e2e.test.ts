@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { createAgentNamespace, podStatus, startAgent, type Agent } from '../harness/agents.ts'
 import { createKubectl, installChaperone, type Kubectl } from '../harness/cluster.ts'
-import { command, eventually } from '../harness/command.ts'
+import { eventually } from '../harness/command.ts'
 import { createShop, type Shop } from '../harness/shop.ts'
 import { agentPod, sessionFor } from '../main-journey/session.ts'
 
@@ -11,45 +12,21 @@ const shopNamespace = `faults-shop-${process.pid}`
 const system = 'chaperone-system'
 const kubectl: Kubectl = createKubectl()
 let shop: Shop
+let agent: Agent
 
 beforeAll(async () => {
   await installChaperone()
   shop = await createShop(kubectl, shopNamespace)
-  await kubectl.apply({
-    apiVersion: 'v1',
-    kind: 'Namespace',
-    metadata: { name: namespace, labels: { 'chaperone.dev/injection': 'required' } },
-  })
+  await createAgentNamespace(kubectl, namespace, { injection: 'required' })
   await kubectl.apply(sessionFor(shop, namespace))
-  await eventually(
-    () => kubectl.tryApply(agentPod(namespace, 'agent')),
-    (answer) => answer.code === 0,
-  )
-  await kubectl('wait', '-n', namespace, '--for=condition=Ready', 'pod/agent', '--timeout=60s')
+  agent = await startAgent(kubectl, agentPod(namespace, 'agent'))
 })
 
 afterAll(async () => {
   await kubectl('delete', 'namespace', namespace, shopNamespace, '--wait=false')
 })
 
-const curl = async (...args: string[]) => {
-  const { stdout } = await command('kubectl', [
-    'exec',
-    '-n',
-    namespace,
-    'agent',
-    '--',
-    'curl',
-    '-sS',
-    '--max-time',
-    '90',
-    '-w',
-    '\n%{http_code}',
-    ...args,
-  ])
-  const lines = stdout.split('\n')
-  return { status: Number(lines.at(-1)), body: lines.slice(0, -1).join('\n') }
-}
+const curl = (...args: string[]) => agent.curl(...args)
 const api = (path: string) => `https://${shop.apiHost}:8443${path}`
 const scale = async (name: string, replicas: number) => {
   await kubectl('scale', '-n', system, `deploy/${name}`, `--replicas=${replicas}`)
@@ -138,17 +115,7 @@ test('a held call survives a restart of every operator replica', async () => {
 test('with the collector away requests go on, and every record arrives once it is back', async () => {
   await scale('chaperone-collector', 0)
   for (const path of ['/a', '/b', '/c']) expect((await curl(api(path))).status).toBe(200)
-  const delivered = () =>
-    kubectl(
-      'get',
-      'agentsession',
-      '-n',
-      namespace,
-      'devin',
-      '-o',
-      'jsonpath={.status.pods[0].audit.sequence} {.status.pods[0].audit.deliveredSequence}',
-    ).then((text) => text.split(' ').map(Number))
-  await eventually(delivered, ([sequence = 0, confirmed = 0]) => sequence > confirmed)
+  await podStatus(kubectl, agent, 'devin', ({ audit }) => audit.sequence > audit.deliveredSequence)
   await scale('chaperone-collector', 1)
-  await eventually(delivered, ([sequence = 0, confirmed = 0]) => sequence > 0 && sequence === confirmed, 60_000)
+  await podStatus(kubectl, agent, 'devin', ({ audit }) => audit.sequence === audit.deliveredSequence)
 })

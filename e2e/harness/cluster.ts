@@ -12,6 +12,8 @@ export interface Kubectl {
   try(...args: string[]): Promise<Result>
   apply(...objects: object[]): Promise<string>
   tryApply(...objects: object[]): Promise<Result>
+  /** What the API server would store, as JSON: admission runs, nothing is made. */
+  tryAdmit(object: object): Promise<Result>
   as(user: string, ...groups: string[]): Kubectl
 }
 
@@ -22,6 +24,8 @@ export function createKubectl(prefix: readonly string[] = []): Kubectl {
     try: (...args: string[]) => command('kubectl', [...prefix, ...args]),
     apply: (...objects: object[]) => output('kubectl', [...prefix, 'apply', '-f', '-'], { input: yaml(objects) }),
     tryApply: (...objects: object[]) => command('kubectl', [...prefix, 'apply', '-f', '-'], { input: yaml(objects) }),
+    tryAdmit: (object: object) =>
+      command('kubectl', [...prefix, 'create', '--dry-run=server', '-o', 'json', '-f', '-'], { input: yaml([object]) }),
     as: (user: string, ...groups: string[]) =>
       createKubectl([
         ...prefix,
@@ -32,32 +36,23 @@ export function createKubectl(prefix: readonly string[] = []): Kubectl {
   })
 }
 
-const chart = new URL('../../charts/chaperone', import.meta.url).pathname
+export const chart = new URL('../../charts/chaperone', import.meta.url).pathname
 
-/** Installs as the README says, with the images of this checkout. */
-export async function installChaperone(): Promise<void> {
-  const settings = [
+const system = 'chaperone-system'
+
+/** Installs, or changes, as the README says, with the images of this checkout; `settings` are `value.path=value`. */
+export async function installChaperone(...settings: string[]): Promise<void> {
+  await output('helm', installArguments(...settings), { timeoutMs: 200_000 })
+}
+
+export function installArguments(...settings: string[]): string[] {
+  const all = [
     'images.registry=' + (process.env['E2E_REGISTRY'] ?? 'localhost'),
     'images.tag=' + (process.env['E2E_TAG'] ?? 'dev'),
     'collector.image=' + image('chaperone-e2e-otelcol'),
+    ...settings,
   ]
-  await output(
-    'helm',
-    [
-      'upgrade',
-      '--install',
-      'chaperone',
-      chart,
-      '-n',
-      'chaperone-system',
-      '--create-namespace',
-      '-f',
-      `${chart}/values-example.yaml`,
-      ...settings.flatMap((each) => ['--set', each]),
-      '--wait',
-      '--timeout',
-      '2m',
-    ],
-    { timeoutMs: 180_000 },
-  )
+  const values = ['-f', `${chart}/values-example.yaml`, ...all.flatMap((each) => ['--set', each])]
+  const wait = ['--wait', '--timeout', '3m']
+  return ['upgrade', '--install', 'chaperone', chart, '-n', system, '--create-namespace', ...values, ...wait]
 }

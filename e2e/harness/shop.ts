@@ -12,6 +12,8 @@ export interface Shop {
   readonly caBundle: string
   /** Requests that reached the API so far. */
   requests(): Promise<{ method: string; path: string; body: string; authorization: string | null }[]>
+  /** What reached the API and was no request: bytes that are no TLS, datagrams. */
+  strays(): Promise<string[]>
   /** Statements that reached the database so far. */
   statements(): Promise<string[]>
 }
@@ -115,6 +117,7 @@ export async function createShop(kubectl: Kubectl, namespace: string): Promise<S
       const lines = (await logs('orders-api')).split('\n').filter((line) => line.includes('"method"'))
       return lines.map((line) => JSON.parse(line) as Awaited<ReturnType<Shop['requests']>>[number])
     },
+    strays: async () => (await logs('orders-api')).split('\n').filter((line) => line.includes('"stray"')),
     statements: async () =>
       (await logs('orders-db')).split('\n').filter((line) => /(statement|execute [^:]+):/.test(line)),
   }

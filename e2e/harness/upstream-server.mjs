@@ -1,4 +1,5 @@
-// An HTTPS API in a pod. It prints a line for every connection and every request, so that a test can assert what reached it.
+// An HTTPS API in a pod. It prints a line for every request, and one for whatever else reaches it, so that a test can assert what did.
+import { createSocket } from 'node:dgram'
 import { createServer } from 'node:https'
 import { readFileSync } from 'node:fs'
 
@@ -18,10 +19,16 @@ const server = createServer(
         }),
       )
       response.setHeader('content-type', 'application/json')
-      if (request.method === 'POST') response.end(JSON.stringify({ refunded: true }))
+      if (request.url.startsWith('/large')) response.end(JSON.stringify({ text: 'x'.repeat(1 << 20) }))
+      else if (request.method === 'POST') response.end(JSON.stringify({ refunded: true }))
       else response.end(JSON.stringify({ customer: 'ada@customer.example', card: '4111 1111 1111 1111', total: 12.5 }))
     })
   },
 )
-server.on('secureConnection', () => console.log('{"connection":true}'))
+const stray = (what) => console.log(JSON.stringify({ stray: what }))
+// Probes connect and say nothing.
+server.on('tlsClientError', (error) => error.code === 'ECONNRESET' || stray(`no TLS: ${error.code}`))
 server.listen(8443)
+createSocket('udp4')
+  .on('message', (message) => stray(`datagram of ${message.length} bytes`))
+  .bind(8443)
