@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { command, output, type Result } from './command.ts'
+import { command, eventually, output, type Result } from './command.ts'
 
 /** The images of this checkout, as the cluster knows them. */
 export const image = (name: string): string =>
@@ -43,6 +43,12 @@ const system = 'chaperone-system'
 /** Installs, or changes, as the README says, with the images of this checkout; `settings` are `value.path=value`. */
 export async function installChaperone(...settings: string[]): Promise<void> {
   await output('helm', installArguments(...settings), { timeoutMs: 200_000 })
+  // Helm waits for new replicas, not for the end of old ones, which still answer with the old settings.
+  await eventually(
+    () => createKubectl()('get', 'pods', '-n', system, '-l', 'app.kubernetes.io/component=operator', '-o', 'name'),
+    (pods) => pods.trim().split('\n').length === 2,
+    60_000,
+  )
 }
 
 export function installArguments(...settings: string[]): string[] {

@@ -4,6 +4,8 @@ import { image, type Kubectl } from './cluster.ts'
 export interface NodeShell {
   /** Ends every process of a container, without warning. */
   kill(namespace: string, pod: string, container: string): Promise<void>
+  /** From outside of every agent: shows that what records strays does so. */
+  run(script: string): Promise<string>
 }
 
 /** A privileged pod in the node's pid namespace: it works on any cluster whose node runs one of these images. */
@@ -30,7 +32,9 @@ export async function createNodeShell(kubectl: Kubectl, namespace: string): Prom
     },
   )
   await kubectl('wait', '-n', namespace, '--for=condition=Ready', 'pod/node-shell', '--timeout=60s')
+  const run = (script: string) => kubectl('exec', '-n', namespace, 'node-shell', '--', 'bash', '-c', script)
   return {
+    run,
     async kill(target, pod, container) {
       const { status } = JSON.parse(await kubectl('get', 'pod', '-n', target, pod, '-o', 'json')) as {
         status: { initContainerStatuses?: ContainerStatus[]; containerStatuses: ContainerStatus[] }
@@ -39,8 +43,7 @@ export async function createNodeShell(kubectl: Kubectl, namespace: string): Prom
       // containerd://ID
       const id = new URL(all.find((each) => each.name === container)!.containerID).host
       // A process may end while we look.
-      const script = `kill -9 $(grep -ls ${id} /proc/[0-9]*/cgroup | cut -d/ -f3)`
-      await kubectl('exec', '-n', namespace, 'node-shell', '--', 'bash', '-c', script)
+      await run(`kill -9 $(grep -ls ${id} /proc/[0-9]*/cgroup | cut -d/ -f3)`)
     },
   }
 }

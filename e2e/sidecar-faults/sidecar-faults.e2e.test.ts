@@ -156,9 +156,10 @@ describe('a sidecar that is killed under load', () => {
   }
   const trust = async () => (await victim.run('sh', '-c', 'sha256sum "$NODE_EXTRA_CA_CERTS"')).stdout
   let attempts: Attempt[]
+  let address: string
 
   beforeAll(async () => {
-    const address = await kubectl('get', 'pod', '-n', shopNamespace, 'orders-api', '-o', 'jsonpath={.status.podIP}')
+    address = await kubectl('get', 'pod', '-n', shopNamespace, 'orders-api', '-o', 'jsonpath={.status.podIP}')
     const before = await trust()
     const load = victim.script(readFileSync(new URL('load.mjs', import.meta.url), 'utf8'), api(''), address, '8443')
     const arrived = async () => (await shop.requests()).filter(({ path }) => path.startsWith('/load/')).length
@@ -196,6 +197,12 @@ describe('a sidecar that is killed under load', () => {
       new Set(['Bearer only-the-sidecar-has-it']),
     )
     expect(await shop.strays()).toEqual([])
+    // Anything else would have been seen.
+    await node.run(`echo ESCAPE > /dev/tcp/${address}/8443; echo ESCAPE > /dev/udp/${address}/8443`)
+    await eventually(
+      () => shop.strays(),
+      (strays) => strays.length === 2,
+    )
   })
 
   test('has recorded every request that reached the API, in one chain that is whole', async () => {
