@@ -15,7 +15,7 @@ import { createControlRoutes } from './routes.ts'
 import { withTokenCache } from './token-cache.ts'
 
 /** The HTTPS server that sidecars speak to, and what it passes on. */
-export interface ControlServer extends Pick<SecureServer, 'listen'> {
+export interface ControlServer extends Pick<SecureServer, 'listen' | 'retire'> {
   /** Writes into the cluster what sidecars report, until the signal aborts. */
   report(signal: AbortSignal): Promise<void>
   /** Writes what is left, sends every listener to another replica, and closes. */
@@ -62,6 +62,7 @@ export function createControlServer(parts: Parts): ControlServer {
   })
   return {
     listen: server.listen,
+    retire: server.retire,
     async report(signal) {
       while (!signal.aborted) {
         await heartbeats.flush()

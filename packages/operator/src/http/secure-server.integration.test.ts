@@ -2,11 +2,12 @@ import { request, type RequestOptions } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { createTestAuthority } from '@chaperone/testkit'
+import { createFakeClock, createTestAuthority, type FakeClock } from '@chaperone/testkit'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { createSecureServer, type SecureServer } from './secure-server.ts'
 
 let server: SecureServer
+let clock: FakeClock
 let options: RequestOptions
 let arrived: Promise<ServerResponse>
 
@@ -16,12 +17,17 @@ beforeEach(async () => {
   let arrive: (response: ServerResponse) => void
   arrived = new Promise((resolve) => (arrive = resolve))
   const certificates = { caBundle: authority.certificate, caKey: '', certificate, key }
-  server = createSecureServer(certificates, (_request, response) => arrive(response))
+  clock = createFakeClock()
+  server = createSecureServer({ certificates, clock }, (_request, response) => arrive(response))
   const port = await freePort()
   await server.listen(port)
   options = { port, host: '127.0.0.1', servername: 'control.test', ca: authority.certificate }
 })
-afterEach(() => server.drain(0))
+afterEach(async () => {
+  const drained = server.drain()
+  await clock.advance(5000)
+  await drained
+})
 
 const call = (): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => request(options, resolve).on('error', reject).end())
@@ -37,7 +43,7 @@ test('once retired, answers tell the client not to come back', async () => {
 test('a call that is under way when the server drains is answered, and no other is taken', async () => {
   const answer = call()
   const response = await arrived
-  const drained = server.drain(60_000)
+  const drained = server.drain()
   await expect(call()).rejects.toThrow('ECONNREFUSED')
   response.end('allowed')
   expect(await text(await answer)).toBe('allowed')
@@ -49,7 +55,9 @@ test('an answer that never ends is cut after the grace', async () => {
   const response = await arrived
   response.write('event\n')
   const received = await answer
-  await server.drain(10)
+  const drained = server.drain()
+  await clock.advance(5000)
+  await drained
   await expect(text(received)).rejects.toThrow('aborted')
 })
 

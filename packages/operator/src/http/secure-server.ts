@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
+import type { Clock } from '@chaperone/core'
 import type { Certificates } from '../certs/desired.ts'
 
 /** Node's default of 5 s races the pooled connections of API servers. */
@@ -12,12 +13,18 @@ export interface SecureServer {
   reload(certificates: Certificates): void
   /** From now on answers say `Connection: close`, so that pooled connections move on to other replicas. */
   retire(): void
-  /** Takes no new connections, answers what is under way for at most `graceMs`, and closes. */
-  drain(graceMs: number): Promise<void>
+  /** Takes no new connection, answers what is under way, then closes. */
+  drain(): Promise<void>
 }
 
+/** No admission call lasts longer: `timeoutSeconds` of our webhooks. */
+const drainMs = 5000
+
 /** An HTTPS server whose certificate changes without a failed call. */
-export function createSecureServer(certificates: Certificates, listener: RequestListener): SecureServer {
+export function createSecureServer(
+  { certificates, clock }: { readonly certificates: Certificates; readonly clock: Clock },
+  listener: RequestListener,
+): SecureServer {
   let retired = false
   const unanswered = new Set<ServerResponse>()
   const sayClose = (response: ServerResponse): void => {
@@ -50,12 +57,13 @@ export function createSecureServer(certificates: Certificates, listener: Request
       }),
     reload: (next) => server.setSecureContext(contextOf(next)),
     retire,
-    async drain(graceMs) {
+    async drain() {
       retire()
-      const closed = new Promise((resolve) => server.close(resolve))
-      const late = setTimeout(() => server.closeAllConnections(), graceMs)
+      const late = new AbortController()
+      const closed = new Promise((resolve) => server.close(resolve)).finally(() => late.abort())
+      await Promise.race([closed, clock.sleep(drainMs, late.signal).catch(() => undefined)])
+      server.closeAllConnections()
       await closed
-      clearTimeout(late)
     },
   }
 }
