@@ -57,6 +57,18 @@ export interface ApprovalAsk {
   readonly expiresInMs: number
 }
 
+/** A destination for which TLS clients of the agent refused our certificate. */
+export interface RefusedCertificate {
+  readonly host: string
+  readonly port: number
+  /** The last client's TLS alert (RFC 8446 §6.2), `unknown_ca`, or `connection closed`. */
+  readonly cause: string
+  readonly count: number
+}
+
+/** The most that a heartbeat tells of. */
+export const maxRefusedCertificates = 16
+
 /** What a sidecar reports every few seconds and whenever something of weight changed. */
 export interface Heartbeat {
   readonly policyHash?: string
@@ -69,4 +81,6 @@ export interface Heartbeat {
     readonly publicKey?: string
     readonly message?: string
   }
+  /** Absent when there are none. */
+  readonly refusedCertificates?: readonly RefusedCertificate[]
 }

@@ -33,10 +33,12 @@ export {
   controlAudience,
   controlPaths,
   controlPingIntervalMs,
+  maxRefusedCertificates,
   type ApprovalAsk,
   type ApprovalOutcome,
   type ApprovalState,
   type ControlEvent,
   type Heartbeat,
+  type RefusedCertificate,
 } from './control.ts'
 export { javaToolOptions, trustVariables } from './trust-variables.ts'

@@ -1,12 +1,12 @@
 import { errorText } from '@chaperone/core'
-import { createLeaseElector, type EventRecorder, type LeaseElector } from '@chaperone/kube'
+import { createLeaseElector, type LeaseElector } from '@chaperone/kube'
 import { runControllers } from './controllers/run-controllers.ts'
 import type { Parts } from './parts.ts'
 
 const leaseName = 'chaperone-operator'
 
 /** Of all replicas one leads: it alone writes status, rotates certificates and publishes them. */
-export function createLeadership(parts: Parts & { readonly events: EventRecorder }): LeaseElector {
+export function createLeadership(parts: Parts): LeaseElector {
   const { config, client, clock, random, log, view, metrics, certificates } = parts
   return createLeaseElector({
     client,

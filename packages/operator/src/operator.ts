@@ -18,10 +18,15 @@ export async function runOperator(ports: OperatorPorts, signal: AbortSignal): Pr
   const view = createClusterView({ ...ports, client })
   const metrics = createMetrics()
   const certificates = await createLiveCertificates({ ...ports, client }, signal)
-  const parts = { ...ports, client, view, metrics, certificates }
+  const events = createEventRecorder({
+    ...ports,
+    client,
+    controller: 'chaperone.dev/operator',
+    instance: config.podName,
+  })
+  const parts = { ...ports, client, view, metrics, certificates, events }
   const webhook = createWebhookServer(parts)
   const control = createControlServer(parts)
-  const events = createEventRecorder({ ...parts, controller: 'chaperone.dev/operator', instance: config.podName })
 
   let draining = false
   let published = false
@@ -45,7 +50,7 @@ export async function runOperator(ports: OperatorPorts, signal: AbortSignal): Pr
   ])
   log.info({ webhookPort: config.webhookPort, controlPort: config.controlPort }, 'serving')
 
-  const outcome = await createLeadership({ ...parts, events }).run(signal)
+  const outcome = await createLeadership(parts).run(signal)
   if (outcome === 'lost') log.error('lease lost: leaving, so that two never lead')
 
   draining = true

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '@chaperone/core'
-import type { KubeClient } from '@chaperone/kube'
+import type { EventRecorder, KubeClient } from '@chaperone/kube'
 import type { Logger } from 'pino'
 import type { LiveCertificates } from './certs/live-certificates.ts'
 import type { ClusterView } from './cluster-view.ts'
@@ -19,6 +19,7 @@ export interface Parts extends OperatorPorts {
   readonly view: ClusterView
   readonly metrics: Metrics
   readonly certificates: LiveCertificates
+  readonly events: EventRecorder
 }
 
 /** DNS name of the Service that fronts webhooks and control API. */

@@ -13,6 +13,7 @@ import type { ParentChannel } from './listen/inherit-listeners.ts'
 import { shutDown } from './shutdown.ts'
 import { openState, type Machine, type PodState } from './start/open-state.ts'
 import { serveAgent, type AgentSide } from './start/serve-agent.ts'
+import { createRefusedCertificates } from './tls/refused-certificates.ts'
 import { createAddressRules } from './upstream/address-class.ts'
 import { createUpstreamDialer } from './upstream/create-upstream-dialer.ts'
 import { ownAddresses } from './upstream/own-addresses.ts'
@@ -63,8 +64,12 @@ function buildEngine(config: Config, machine: Machine, state: PodState, director
     caBundle: (servername) => `${policy.current?.source.caBundle ?? ''}${state.clusterAuthority(servername)}`,
   })
   const credentials = createCredentialStore(config.credentialsDir)
+  const refusedCertificates = createRefusedCertificates(() => director.nudge())
   const { trail, maskKey } = state
-  return { policy, ...createEngine({ ...machine, policy, trail, director, upstream, credentials, maskKey }) }
+  return {
+    policy,
+    ...createEngine({ ...machine, policy, trail, director, upstream, credentials, refusedCertificates, maskKey }),
+  }
 }
 
 /** Listens to the director from now on. */
@@ -84,6 +89,9 @@ function direct(
     contained: state.containment.current,
     counters: counters.snapshot,
     audit: state.trail.status,
+    ...(engine.refusedCertificates.current.length === 0
+      ? {}
+      : { refusedCertificates: engine.refusedCertificates.current }),
   })
   let isAnnounced = false
   const onApplied = (): void => {

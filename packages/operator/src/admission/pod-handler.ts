@@ -10,6 +10,8 @@ export interface PodHandlerPorts {
   /** Whether sessions and policies have been read; before that nothing can be judged. */
   readonly synced: () => boolean
   readonly sessions: (namespace: string) => readonly AgentSession[]
+  /** As they stand in the API server now. */
+  readonly freshSessions: (namespace: string) => Promise<readonly AgentSession[]>
   readonly namespaceLabels: (namespace: string) => Promise<Readonly<Record<string, string>>>
   readonly effectivePolicy: (session: AgentSession) => EffectivePolicy
   readonly settings: () => InstallationSettings
@@ -23,7 +25,9 @@ export function createPodHandler(ports: PodHandlerPorts): (request: AdmissionReq
     const namespace = request.namespace ?? ''
     const pod = request.object as unknown as Pod
     if (!ports.synced()) return deny('the operator has not read the AgentSessions yet; retry')
-    const binding = bindPod(pod, ports.sessions(namespace))
+    let binding = bindPod(pod, ports.sessions(namespace))
+    // The watch may lag behind a session that was applied just before its pod: nothing is let in bare on its word.
+    if (binding.kind !== 'bound') binding = bindPod(pod, await ports.freshSessions(namespace))
     if (binding.kind === 'refused') return deny(binding.message)
     if (binding.kind === 'unselected') {
       const required = (await ports.namespaceLabels(namespace))[labels.injection] === 'required'

@@ -50,6 +50,7 @@ function setUp(change: Partial<PodHandlerPorts> = {}) {
     log: pino({ level: 'silent' }),
     synced: () => true,
     sessions: () => [devin],
+    freshSessions: () => Promise.resolve([devin]),
     namespaceLabels: () => Promise.resolve({ 'chaperone.dev/injection': 'enabled' }),
     effectivePolicy: () => policy,
     settings: () => ({
@@ -114,6 +115,12 @@ describe('a review', () => {
     expect(await setUp().pods(stranger)).toEqual({ uid: 'r-1', allowed: true })
     const required = setUp({ namespaceLabels: () => Promise.resolve({ 'chaperone.dev/injection': 'required' }) })
     expect(await required.pods(stranger)).toMatchObject(refused('no AgentSession selects this pod'))
+  })
+
+  test('of a pod right after its session, which the watch has not seen yet, comes back injected', async () => {
+    const { pods } = setUp({ sessions: () => [] })
+    expect((await pods(pod())).patch).toBeDefined()
+    expect((await pods(pod({ labels: { 'chaperone.dev/session': 'devin' } }))).patch).toBeDefined()
   })
 
   test('of a pod that cannot be contained, or that is under another account, is refused', async () => {

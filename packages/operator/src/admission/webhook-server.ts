@@ -1,11 +1,12 @@
 import { randomInt } from 'node:crypto'
 import { errorText } from '@chaperone/core'
+import { listAll } from '@chaperone/kube'
 import { sessionPolicy } from '../binding/session-policy.ts'
 import { readBody } from '../http/read-body.ts'
 import { createSecureServer, type SecureServer } from '../http/secure-server.ts'
 import type { InstallationSettings } from '../inject/settings.ts'
 import { serviceHost, type Parts } from '../parts.ts'
-import { namespaces } from '../resources.ts'
+import { agentSessions, namespaces } from '../resources.ts'
 import { createAdmissionRoutes } from './routes.ts'
 
 /** The HTTPS server that the API server asks about pods, sessions and decisions. */
@@ -16,6 +17,7 @@ export function createWebhookServer(parts: Parts): SecureServer {
     log,
     synced: view.index.synced,
     sessions: (namespace) => view.index.sessions(namespace),
+    freshSessions: async (namespace) => (await listAll(client, agentSessions, { namespace })).items,
     namespaceLabels: async (name) => (await client.get(namespaces, { name })).metadata.labels ?? {},
     effectivePolicy: (session) => sessionPolicy(view.index, session),
     settings: () => injectSettings(parts),

@@ -5,6 +5,7 @@ import { createSecureServer, type SecureServer } from '../http/secure-server.ts'
 import type { Parts } from '../parts.ts'
 import { pods } from '../resources.ts'
 import { createApprovals } from './approvals.ts'
+import { createCertificateEvents } from './certificate-events.ts'
 import { identifyCaller, type CallerPorts } from './caller.ts'
 import { createHeartbeats, flushIntervalMs } from './heartbeats.ts'
 import { approvalState, createHub } from './hub.ts'
@@ -23,12 +24,17 @@ export interface ControlServer extends Pick<SecureServer, 'listen' | 'retire'> {
 }
 
 export function createControlServer(parts: Parts): ControlServer {
-  const { client, clock, log, view, metrics, certificates } = parts
+  const { client, clock, log, view, metrics, certificates, events } = parts
   const hub = createHub()
   pushChanges(view, hub)
   metrics.listeners(() => hub.size)
   const heartbeats = createHeartbeats(createKubePodStatuses(parts), clock, log)
-  view.pods.addHandler({ deleted: (pod) => heartbeats.forget(String(pod.metadata['uid'])) })
+  const certificateEvents = createCertificateEvents(events)
+  view.pods.addHandler({
+    deleted(pod) {
+      for (const each of [heartbeats, certificateEvents]) each.forget(String(pod.metadata['uid']))
+    },
+  })
 
   const openApprovals = (podUid: string): ApprovalState[] =>
     view.approvals.store
@@ -41,6 +47,7 @@ export function createControlServer(parts: Parts): ControlServer {
   const routes = createControlRoutes({
     hub,
     heartbeats,
+    certificateEvents,
     log,
     openApprovals,
     trust: () => certificates.current().caBundle,

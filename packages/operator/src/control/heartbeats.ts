@@ -1,4 +1,4 @@
-import type { Heartbeat, PodStatus } from '@chaperone/api'
+import { maxRefusedCertificates, type Heartbeat, type PodStatus, type RefusedCertificate } from '@chaperone/api'
 import { CodedError, errorText, type Clock } from '@chaperone/core'
 import type { Logger } from 'pino'
 import type { Caller } from './caller.ts'
@@ -9,7 +9,8 @@ export class HeartbeatError extends CodedError<'ERR_HEARTBEAT_INVALID'> {}
 export const flushIntervalMs = 2000
 
 export interface Heartbeats {
-  receive(caller: Caller, heartbeat: Heartbeat): void
+  /** Returns what is well-formed of it. Throws HeartbeatError, which names the field. */
+  receive(caller: Caller, heartbeat: Heartbeat): Heartbeat
   /** Writes what has changed since the last flush; the caller runs it every `flushIntervalMs`. */
   flush(): Promise<void>
   /** Forgets a pod that is gone. */
@@ -50,14 +51,16 @@ export function createHeartbeats(statuses: PodStatuses, clock: Clock, log: Logge
   }
   return {
     receive(caller, heartbeat) {
+      const parsed = parseHeartbeat(heartbeat)
       const entry = {
         namespace: caller.pod.namespace,
         session: caller.session.name,
-        status: podStatus(caller, parseHeartbeat(heartbeat), clock.now()),
+        status: podStatus(caller, parsed, clock.now()),
       }
       const before = entries.get(caller.pod.uid)
       entries.set(caller.pod.uid, entry)
       if (before === undefined || worthWriting(before.status, entry.status)) dirty.add(keyOf(entry))
+      return parsed
     },
     async flush() {
       const keys = [...dirty]
@@ -132,7 +135,24 @@ function parseHeartbeat(body: unknown): Heartbeat {
       ...short('message', audit.message, 512),
     },
     ...short('policyHash', policyHash, 64),
+    ...refusedCertificates(heartbeat?.refusedCertificates),
   }
+}
+
+function refusedCertificates(value: unknown): Pick<Heartbeat, 'refusedCertificates'> {
+  if (value === undefined) return {}
+  const list = Array.isArray(value) ? (value as Partial<RefusedCertificate>[]) : []
+  if (list.length === 0 || list.length > maxRefusedCertificates || !list.every(isRefusedCertificate))
+    throw new HeartbeatError(
+      'ERR_HEARTBEAT_INVALID',
+      `refusedCertificates: expected up to ${maxRefusedCertificates} of host, port, cause and count`,
+    )
+  return { refusedCertificates: list as RefusedCertificate[] }
+}
+
+function isRefusedCertificate({ host, port, cause, count }: Partial<RefusedCertificate>): boolean {
+  const isWord = (word: unknown): boolean => typeof word === 'string' && /^[-\w.: ]{1,253}$/.test(word)
+  return isWord(host) && isWord(cause) && isCount(port) && isCount(count)
 }
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0

@@ -15,6 +15,7 @@ import { readBody } from '../http/read-body.ts'
 import { parseAsk } from './approval-object.ts'
 import type { Approvals } from './approvals.ts'
 import type { Caller } from './caller.ts'
+import type { CertificateEvents } from './certificate-events.ts'
 import type { Heartbeats } from './heartbeats.ts'
 import type { Hub } from './hub.ts'
 
@@ -25,6 +26,7 @@ export interface ControlPorts {
   readonly openApprovals: (podUid: string) => readonly ApprovalState[]
   readonly approvals: Approvals
   readonly heartbeats: Heartbeats
+  readonly certificateEvents: CertificateEvents
   readonly hub: Hub
   readonly trust: () => string
   readonly log: Logger
@@ -71,7 +73,8 @@ async function route(ports: ControlPorts, request: IncomingMessage, response: Se
   const call = `${request.method ?? ''} ${request.url ?? ''}`
   if (call === `GET ${controlPaths.events}`) return stream(ports, caller, response)
   if (call === `POST ${controlPaths.heartbeat}`) {
-    ports.heartbeats.receive(caller, (await readJson(request)) as Heartbeat)
+    const { refusedCertificates = [] } = ports.heartbeats.receive(caller, (await readJson(request)) as Heartbeat)
+    ports.certificateEvents.report(caller, refusedCertificates)
     return void response.writeHead(204).end()
   }
   if (call === `POST ${controlPaths.approvals}`) {

@@ -4,6 +4,7 @@ import { createApprovalBook } from '../approvals/approval-book.ts'
 import { createApprovalGate, type ApprovalGate } from '../approvals/approval-gate.ts'
 import { createApprovalJournal, type ApprovalJournal } from '../approvals/approval-journal.ts'
 import type { ApprovalDirector } from '../approvals/held-action.ts'
+import type { RefusedCertificates } from '../tls/refused-certificates.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import { createAuthorize } from './authorize.ts'
 import { createCounters, type Counters } from './counters.ts'
@@ -21,13 +22,14 @@ export interface EnginePorts {
   readonly director: ApprovalDirector
   readonly upstream: UpstreamDialer
   readonly credentials: CredentialStore
+  readonly refusedCertificates: RefusedCertificates
   /** 32 random bytes of this pod, for tokens and hashes of masked values. */
   readonly maskKey: Uint8Array
 }
 
 /** Puts the parts together behind the one interface that drivers see. */
 export function createEngine(ports: EnginePorts): { engine: Engine; gate: ApprovalGate; counters: Counters } {
-  const { clock, random, log, policy, trail, director, upstream, credentials } = ports
+  const { clock, random, log, policy, trail, director, upstream, credentials, refusedCertificates } = ports
   const counters = createCounters()
   const recorder = createRecorder({ trail, policy, counters, clock, log })
   const masks = createMaskCache(policy, ports.maskKey)
@@ -40,6 +42,6 @@ export function createEngine(ports: EnginePorts): { engine: Engine; gate: Approv
   const gate = createApprovalGate({ director, journal: { learned }, clock, log })
   const authorize = createAuthorize({ policy, masks, gate, recorder, counters, clock, log })
   const mask = (profiles: readonly string[]) => masks.get(profiles)
-  const engine = { clock, random, log, policy, recorder, upstream, credentials, approvals, mask, authorize }
-  return { engine, gate, counters }
+  const shared = { clock, random, log, policy, recorder, upstream, credentials, refusedCertificates, approvals }
+  return { engine: { ...shared, mask, authorize }, gate, counters }
 }

@@ -6,6 +6,7 @@ import type { Credential } from '@chaperone/api'
 import type { Action, Clock, DenialReason, PodRef, Random, RuleRef, Target } from '@chaperone/core'
 import type { Mask } from '@chaperone/mask'
 import type { CompiledPolicy, Effects, Verdict } from '@chaperone/policy'
+import type { RefusedCertificates } from '../tls/refused-certificates.ts'
 import type { ApprovalBook } from '../approvals/approval-book.ts'
 
 /**
@@ -20,6 +21,7 @@ export interface Engine {
   readonly recorder: Recorder
   readonly upstream: UpstreamDialer
   readonly credentials: CredentialStore
+  readonly refusedCertificates: RefusedCertificates
   readonly approvals: Pick<ApprovalBook, 'watch'>
   /** The mask of these profiles under the policy in force; undefined when `profiles` is empty. */
   mask(profiles: readonly string[]): Mask | undefined

@@ -272,3 +272,23 @@ describe('while it runs', () => {
     await closed
   })
 })
+
+test('a client that does not trust the certificate is found out', async () => {
+  const authority = await createTestAuthority()
+  const { port, recorded, refusedCertificates } = await start(1, allow(), { authority })
+  await expect(
+    run('curl', [
+      '-sS',
+      '--cacert',
+      '/etc/ssl/certs/ca-certificates.crt',
+      '--resolve',
+      `${host}:${port}:127.0.0.1`,
+      `https://${host}:${port}/`,
+    ]),
+  ).rejects.toMatchObject({ code: 60 })
+  expect((await recorded('connection.blocked')).attributes).toMatchObject({
+    'chaperone.reason': 'ClientTlsFailed',
+    'server.address': host,
+  })
+  expect(refusedCertificates.current).toMatchObject([{ host, cause: 'unknown_ca', count: 1 }])
+})

@@ -129,6 +129,9 @@ export function createHttpDriver(
   }
 }
 
+const untrustedMessage =
+  'the client ended the TLS handshake: it may not trust the certificates of Chaperone, or pin those of the server'
+
 /** Speaks TLS as the server the client named; ALPN chooses the version. */
 async function terminate(
   { engine, tls, timeouts }: { engine: Engine; tls: TlsTerminator; timeouts: ClientTimeouts },
@@ -151,11 +154,13 @@ async function terminate(
           'server.address': connection.target.host,
           'server.port': connection.target.port,
           'chaperone.reason': 'ClientTlsFailed',
+          'chaperone.message': untrustedMessage,
           'error.type': error.code ?? 'tls',
         })
         .catch((unrecorded: unknown) =>
           engine.log.warn({ connection: connection.id, error: errorText(unrecorded) }, 'a refusal was not recorded'),
         )
+      engine.refusedCertificates.add(connection.target, error.code)
       connection.socket.destroy()
     })
     socket.once('secure', () => {

@@ -14,6 +14,7 @@ import { createApprovalBook, type ApprovalBook } from '../../approvals/approval-
 import type { AuthorizeRequest, Engine, Refusal } from '../../engine/engine.ts'
 import { AuditUnavailableError } from '../../engine/recorder.ts'
 import { createSecure } from '../../upstream/secure.ts'
+import { createRefusedCertificates, type RefusedCertificates } from '../../tls/refused-certificates.ts'
 import { createHttpDriver } from '../driver.ts'
 import { clientTimeouts, type ClientTimeouts } from '../limits.ts'
 
@@ -27,6 +28,7 @@ export interface Bench {
   recorded(kind: string): Promise<Bench['records'][number]>
   readonly asked: AuthorizeRequest[]
   readonly approvals: ApprovalBook
+  readonly refusedCertificates: RefusedCertificates
   setPolicy(rules: object[]): void
 }
 
@@ -105,6 +107,7 @@ export async function start(
   const appended = new EventEmitter()
   const asked: AuthorizeRequest[] = []
   const approvals = createApprovalBook(systemClock)
+  const refusedCertificates = createRefusedCertificates(() => undefined)
   const listeners = new Set<(policy: CompiledPolicy | undefined) => void>()
   const engine: Engine = {
     clock: systemClock,
@@ -132,6 +135,7 @@ export async function start(
     },
     credentials: { read: options.credential ?? (() => Promise.resolve('s3cret')) },
     approvals,
+    refusedCertificates,
     mask: (profiles) =>
       compileMask(
         policy.source.maskingProfiles.filter((profile) => profiles.includes(profile.name)),
@@ -199,6 +203,7 @@ export async function start(
     },
     asked,
     approvals,
+    refusedCertificates,
     setPolicy(next) {
       policy = policyOf(next)
       for (const listener of listeners) listener(policy)

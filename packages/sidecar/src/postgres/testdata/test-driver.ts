@@ -9,6 +9,7 @@ import { compilePolicy, resolvePolicy, type CompiledPolicy } from '@chaperone/po
 import type { TestAuthority } from '@chaperone/testkit'
 import { pino } from 'pino'
 import type { Engine } from '../../engine/engine.ts'
+import { createRefusedCertificates } from '../../tls/refused-certificates.ts'
 import { createSecure } from '../../upstream/secure.ts'
 import { createPostgresDriver } from '../driver.ts'
 import { postgresTimeouts, type PostgresTimeouts } from '../limits.ts'
@@ -95,6 +96,7 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
     clock: systemClock,
     random: systemRandom,
     log: pino({ level: 'silent' }),
+    refusedCertificates: createRefusedCertificates(() => undefined),
     policy: {
       current: policy,
       pod: undefined,
