@@ -1,13 +1,10 @@
-import { readdirSync, readFileSync, truncateSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, truncateSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AuditRecord } from '../record/audit-record.ts'
+import { parseLine } from '../record/linker.ts'
+import { readAcknowledged } from './acknowledgement.ts'
 import { decodeFrames, segmentFirstSeq } from './segment.ts'
-
-export interface Segment {
-  readonly path: string
-  readonly firstSeq: number
-  bytes: number
-}
+import type { Segment } from './segments.ts'
 
 export interface Recovered {
   readonly segments: Segment[]
@@ -16,32 +13,29 @@ export interface Recovered {
   readonly acknowledged: number
 }
 
-/** File that holds the last acknowledged sequence number. */
-export const acknowledgedFile = 'acknowledged'
-
-/** Reads what an earlier process left, cutting a frame that a crash left unfinished. */
+/** Finds what an earlier process left, cutting a frame that a crash left unfinished: only the end can have one. */
 export function recover(directory: string): Recovered {
-  const names = readdirSync(directory)
-    .filter((name) => segmentFirstSeq(name) !== undefined)
-    .sort()
-  const segments: Segment[] = []
+  const segments = readdirSync(directory)
+    .flatMap((name) => {
+      const firstSeq = segmentFirstSeq(name)
+      const path = join(directory, name)
+      return firstSeq === undefined ? [] : [{ path, firstSeq, bytes: statSync(path).size }]
+    })
+    .sort((a, b) => a.firstSeq - b.firstSeq)
   let last: AuditRecord | undefined
-  for (const name of names) {
-    const path = join(directory, name)
-    const bytes = readFileSync(path)
-    const { payloads, validBytes } = decodeFrames(bytes)
-    if (validBytes < bytes.length) truncateSync(path, validBytes)
+  for (let newest = segments.at(-1); newest !== undefined && last === undefined; newest = segments.at(-1)) {
+    const { payloads, validBytes } = decodeFrames(readFileSync(newest.path))
     const final = payloads.at(-1)
-    if (final !== undefined) last = JSON.parse(final.toString('utf8')) as AuditRecord
-    segments.push({ path, firstSeq: segmentFirstSeq(name) ?? 0, bytes: validBytes })
+    if (final === undefined) {
+      unlinkSync(newest.path)
+      segments.pop()
+      continue
+    }
+    if (validBytes < newest.bytes) truncateSync(newest.path, validBytes)
+    newest.bytes = validBytes
+    last = parseLine(final.toString('utf8'))
   }
-  return { segments, last, acknowledged: readAcknowledged(directory) }
-}
-
-function readAcknowledged(directory: string): number {
-  try {
-    return Number.parseInt(readFileSync(join(directory, acknowledgedFile), 'utf8'), 10) || 0
-  } catch {
-    return 0
-  }
+  // What was delivered may have been deleted before it was noted. A note may also have outlived records that were never synced.
+  const delivered = Math.max(readAcknowledged(directory), (segments[0]?.firstSeq ?? 1) - 1)
+  return { segments, last, acknowledged: Math.min(delivered, last?.seq ?? 0) }
 }

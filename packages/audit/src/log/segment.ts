@@ -1,22 +1,23 @@
 import { crc32 } from 'node:zlib'
 
 /** Frame: u32 length of the payload, u32 CRC-32 of the payload (ISO 3309, as in gzip), payload; big-endian. */
-const headerBytes = 8
+export const headerBytes = 8
 
-export function encodeFrame(payload: Buffer): Buffer {
-  const frame = Buffer.allocUnsafe(headerBytes + payload.length)
-  frame.writeUInt32BE(payload.length, 0)
-  frame.writeUInt32BE(crc32(payload), 4)
-  payload.copy(frame, headerBytes)
+export function encodeFrame(text: string): Buffer {
+  const length = Buffer.byteLength(text)
+  const frame = Buffer.allocUnsafe(headerBytes + length)
+  frame.write(text, headerBytes)
+  frame.writeUInt32BE(length, 0)
+  frame.writeUInt32BE(crc32(frame.subarray(headerBytes)), 4)
   return frame
 }
 
-/** The whole frames at the start of `bytes`, and how many bytes they take; what follows was cut by a crash. */
+/** The whole frames at the start of `bytes`, and how many bytes they take; what follows is cut off or damaged. */
 export function decodeFrames(bytes: Buffer): { readonly payloads: Buffer[]; readonly validBytes: number } {
   const payloads: Buffer[] = []
   let offset = 0
-  while (bytes.length - offset >= headerBytes) {
-    const end = offset + headerBytes + bytes.readUInt32BE(offset)
+  for (;;) {
+    const end = offset + frameBytes(bytes.subarray(offset))
     if (end > bytes.length) break
     const payload = bytes.subarray(offset + headerBytes, end)
     if (crc32(payload) !== bytes.readUInt32BE(offset + 4)) break
@@ -24,6 +25,11 @@ export function decodeFrames(bytes: Buffer): { readonly payloads: Buffer[]; read
     offset = end
   }
   return { payloads, validBytes: offset }
+}
+
+/** Bytes of the frame that begins here, by its header; those of a header where there is no whole one. */
+export function frameBytes(bytes: Buffer): number {
+  return headerBytes + (bytes.length < headerBytes ? 0 : bytes.readUInt32BE(0))
 }
 
 /** Segments are named after their first record, so that the directory sorts in order. */

@@ -1,82 +1,101 @@
-import { readFileSync, unlinkSync } from 'node:fs'
+import { unlinkSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AuditRecord } from '../record/audit-record.ts'
-import type { Segment } from './recover.ts'
-import { decodeFrames, segmentName } from './segment.ts'
+import { segmentName } from './segment.ts'
 
 /** Deleting by segment wants them small; writing wants them large. */
 const segmentBytes = 4 * 1024 * 1024
 
-export interface ReadLimits {
-  readonly records: number
-  readonly bytes: number
+export interface Segment {
+  readonly path: string
+  readonly firstSeq: number
+  /** Written so far, all of it whole frames. */
+  bytes: number
 }
 
 export interface Segments {
   readonly bytes: number
-  /** `firstSeq` is the number of the first record in `frames`. */
+  /** `firstSeq` is the number of the first record in `frames`. Where it fails, nothing was written; where a sync did, it fails for ever. */
   write(firstSeq: number, frames: readonly Buffer[], commit: boolean): Promise<void>
-  read(afterSeq: number, limits: ReadLimits): AuditRecord[]
   /** Whether anything was dropped. */
   dropThrough(seq: number): boolean
   close(): Promise<void>
 }
 
-/** The files of the log, oldest first. */
-export function createSegments(directory: string, segments: Segment[]): Segments {
+/** The files of the log, oldest first, for writing; `files` is kept up to date for who reads them. */
+export function createSegments(directory: string, files: Segment[]): Segments {
+  let bytes = files.reduce((sum, segment) => sum + segment.bytes, 0)
   let file: FileHandle | undefined
+  let syncFailure: Error | undefined
+
+  const sync = async (): Promise<void> => {
+    try {
+      await file?.datasync()
+    } catch (error) {
+      // What the system still held back may be lost, and it says so only once: nothing may follow that.
+      syncFailure = error as Error
+      throw error
+    }
+  }
   const close = async (): Promise<void> => {
-    await file?.datasync()
+    await sync()
     await file?.close()
     file = undefined
   }
   const writable = async (firstSeq: number): Promise<{ segment: Segment; file: FileHandle }> => {
-    let segment = segments.at(-1)
+    let segment = files.at(-1)
     if (segment === undefined || segment.bytes >= segmentBytes) {
       await close()
       segment = { path: join(directory, segmentName(firstSeq)), firstSeq, bytes: 0 }
-      segments.push(segment)
+      files.push(segment)
     }
-    file ??= await open(segment.path, 'a', 0o600)
+    file ??= await openAt(segment)
     return { segment, file }
   }
   return {
     get bytes() {
-      return segments.reduce((sum, segment) => sum + segment.bytes, 0)
+      return bytes
     },
     async write(firstSeq, frames, commit) {
+      if (syncFailure !== undefined) throw syncFailure
       const target = await writable(firstSeq)
-      await target.file.writev(frames)
-      target.segment.bytes += frames.reduce((sum, frame) => sum + frame.length, 0)
-      if (commit) await target.file.datasync()
-    },
-    read(afterSeq, limits) {
-      const records: AuditRecord[] = []
-      let bytes = 0
-      for (const [index, segment] of segments.entries()) {
-        const next = segments[index + 1]
-        if (next !== undefined && next.firstSeq <= afterSeq + 1) continue
-        for (const payload of decodeFrames(readFileSync(segment.path)).payloads) {
-          const record = JSON.parse(payload.toString('utf8')) as AuditRecord
-          if (record.seq <= afterSeq) continue
-          bytes += payload.length
-          if (records.length > 0 && bytes > limits.bytes) return records
-          records.push(record)
-          if (records.length >= limits.records) return records
-        }
+      const batch = Buffer.concat(frames)
+      try {
+        // A disk that is nearly full takes a part, and says so only at the next write.
+        for (let done = 0; done < batch.length;)
+          done += (await target.file.write(batch, done, batch.length - done)).bytesWritten
+      } catch (error) {
+        file = undefined
+        await target.file.close().catch(() => undefined)
+        throw error
       }
-      return records
+      if (commit) await sync()
+      target.segment.bytes += batch.length
+      bytes += batch.length
     },
     dropThrough(seq) {
-      const before = segments.length
-      // The newest segment stays: its last record is where the chain goes on after a restart.
-      for (let next = segments[1]; next !== undefined && next.firstSeq <= seq + 1; next = segments[1]) {
-        const oldest = segments.shift()
-        if (oldest !== undefined) unlinkSync(oldest.path)
+      const before = files.length
+      // The newest with a record stays: its last one is where the chain goes on after a restart.
+      for (let next = files[1]; next !== undefined && next.bytes > 0 && next.firstSeq <= seq + 1; next = files[1]) {
+        const oldest = files.shift()
+        if (oldest === undefined) break
+        bytes -= oldest.bytes
+        unlinkSync(oldest.path)
       }
-      return segments.length < before
+      return files.length < before
     },
     close,
+  }
+}
+
+/** For appending; what a failed write left there is cut off. */
+async function openAt({ path, bytes }: Segment): Promise<FileHandle> {
+  const file = await open(path, 'a', 0o600)
+  try {
+    await file.truncate(bytes)
+    return file
+  } catch (error) {
+    await file.close()
+    throw error
   }
 }

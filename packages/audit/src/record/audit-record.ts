@@ -56,36 +56,8 @@ export type AuditResource = Readonly<Record<string, string>>
 
 export const firstPrevHash = '0'.repeat(64)
 
-/** Links a draft to the record before it. */
-export function linkRecord(
-  resource: AuditResource,
-  draft: AuditDraft,
-  at: { seq: number; time: string; prevHash: string },
-): AuditRecord {
-  const unhashed = {
-    ...at,
-    kind: draft.kind,
-    attributes: cleanAttributes(draft.attributes),
-    ...(draft.body === undefined || draft.body === '' ? {} : { body: draft.body.toWellFormed() }),
-  }
-  return { ...unhashed, hash: hashRecord(resource, unhashed) }
-}
-
 /** The hash that `record` should carry. */
 export function hashRecord(resource: AuditResource, record: Omit<AuditRecord, 'hash'>): string {
   const { seq, time, kind, attributes, body, prevHash } = record
   return sha256Hex(canonicalJson({ resource, seq, time, event: `chaperone.${kind}`, attributes, body, prev: prevHash }))
-}
-
-/** Undefined and empty lists do not survive every encoder, lone surrogates none: they are removed before hashing. */
-function cleanAttributes(attributes: AuditDraft['attributes']): Attributes {
-  const clean: Record<string, AttributeValue> = {}
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === undefined) continue
-    if (typeof value === 'number') clean[name] = Math.round(value)
-    else if (typeof value === 'boolean') clean[name] = value
-    else if (typeof value === 'string') clean[name] = value.toWellFormed()
-    else if (value.length > 0) clean[name] = value.map((item) => item.toWellFormed())
-  }
-  return clean
 }

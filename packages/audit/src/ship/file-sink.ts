@@ -10,7 +10,7 @@ export function createFileSink(path: string): Sink {
       try {
         const file = await open(path, 'a', 0o600)
         try {
-          await file.write(Buffer.concat([encodeOtlp(resource, records, 'json'), Buffer.from('\n')]))
+          await file.appendFile(Buffer.concat([encodeOtlp(resource, records, 'json'), Buffer.from('\n')]))
         } finally {
           await file.close()
         }

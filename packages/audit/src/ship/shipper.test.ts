@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { systemClock, systemRandom } from '@chaperone/core'
+import { createFakeClock } from '@chaperone/testkit'
 import { createAuditLog, type AuditLog } from '../log/audit-log.ts'
 import type { AuditRecord } from '../record/audit-record.ts'
 import { createOtlpHttpSink } from './otlp-http-sink.ts'
@@ -48,6 +49,34 @@ describe('createShipper', () => {
     expect(await shipper.flush(clock.now())).toBe(true)
     expect(sink.got.flat().map((record) => record.seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     expect(log.acknowledged).toBe(10)
+    await shipper.stop()
+  })
+
+  test('records that come one after the other share a request', async () => {
+    const fake = createFakeClock()
+    const sink = sinkOf([])
+    const shipper = createShipper({ log, sink, clock: fake, random: systemRandom })
+    for (let n = 0; n < 3; n++) await log.append(draft)
+    await fake.untilSleeper()
+    await fake.advance(100)
+    while (log.acknowledged < 3) await new Promise((resolve) => setImmediate(resolve))
+    expect(sink.got.map((batch) => batch.map((record) => record.seq))).toEqual([[1, 2, 3]])
+    await shipper.stop()
+  })
+
+  test('a log that cannot be read back says so, and nothing is skipped', async () => {
+    await log.append(draft)
+    const kept = join(directory, readdirSync(directory).find((name) => name.endsWith('.wal')) ?? '')
+    await log.close()
+    log = createAuditLog({ directory, resource: { 'k8s.pod.uid': 'p' }, clock: systemClock, maxBytes: 1 << 20 })
+    renameSync(kept, `${kept}.away`)
+    const sink = sinkOf([])
+    const shipper = createShipper({ log, sink, clock, random: systemRandom })
+    while (shipper.problem === undefined) await new Promise((resolve) => setImmediate(resolve))
+    expect(shipper.problem).toBe('the audit log cannot be read back')
+    renameSync(`${kept}.away`, kept)
+    while (log.acknowledged < 1) await new Promise((resolve) => setImmediate(resolve))
+    expect(sink.got.flat().map((record) => record.seq)).toEqual([1])
     await shipper.stop()
   })
 

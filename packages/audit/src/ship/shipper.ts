@@ -1,9 +1,12 @@
 import type { Clock, Random } from '@chaperone/core'
 import type { AuditLog } from '../log/audit-log.ts'
-import type { Sink } from './sink.ts'
+import type { AuditRecord } from '../record/audit-record.ts'
+import type { SendResult, Sink } from './sink.ts'
 
 /** One request to a collector stays well below its limit, which is 4 MiB in older ones; only a larger record makes a larger one. */
 const batch = { records: 256, bytes: 2 * 1024 * 1024 } as const
+/** How long a batch that is not full waits for more, so that it is worth its request. */
+const lingerMs = 100
 const firstRetryMs = 500
 const maxRetryMs = 15_000
 /** What was refused is tried again, slowly: it may be a collector that is being configured. */
@@ -24,16 +27,25 @@ export function createShipper(ports: { log: AuditLog; sink: Sink; clock: Clock; 
   let problem: string | undefined
   const arrived = new Set<() => void>()
 
+  /** Read, and not arrived yet. */
+  let records: readonly AuditRecord[] = []
+
+  const pause = (ms: number): Promise<void> => clock.sleep(ms, stopped.signal).catch(() => undefined)
+  const attempt = async (): Promise<SendResult> => {
+    if (records.length === 0) records = await log.read(log.acknowledged, batch).catch(() => [])
+    if (records.length === 0) return { kind: 'refused', message: 'the audit log cannot be read back' }
+    return sink.send(log.resource, records, stopped.signal)
+  }
   const run = async (): Promise<void> => {
     let retryMs = firstRetryMs
-    while (!stopped.signal.aborted) {
+    for (;;) {
       await log.waitFor(log.acknowledged, stopped.signal)
-      const records = log.read(log.acknowledged, batch)
-      const last = records.at(-1)
-      if (last === undefined) continue
-      const result = await sink.send(log.resource, records, stopped.signal)
+      if (log.head.seq - log.acknowledged < batch.records) await pause(lingerMs)
+      if (stopped.signal.aborted) return
+      const result = await attempt()
       if (result.kind === 'sent') {
-        log.acknowledge(last.seq)
+        log.acknowledge(records.at(-1)?.seq ?? 0)
+        records = []
         problem = undefined
         retryMs = firstRetryMs
         for (const tell of arrived) tell()
@@ -43,7 +55,7 @@ export function createShipper(ports: { log: AuditLog; sink: Sink; clock: Clock; 
       const waitMs =
         result.kind === 'refused' ? refusedRetryMs : (result.afterMs ?? retryMs * (0.5 + random.fraction()))
       retryMs = Math.min(retryMs * 2, maxRetryMs)
-      await clock.sleep(Math.min(waitMs, maxRetryMs), stopped.signal).catch(() => undefined)
+      await pause(Math.min(waitMs, maxRetryMs))
     }
   }
   const running = run()

@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { checkpointDraft, generateSigningKey } from '../chain/checkpoint.ts'
-import { firstPrevHash, linkRecord, type AuditDraft, type AuditRecord } from '../record/audit-record.ts'
+import { firstPrevHash, type AuditDraft, type AuditRecord } from '../record/audit-record.ts'
+import { createLinker } from '../record/linker.ts'
 import { encodeOtlp } from '../record/otlp.ts'
 import { parseExport } from './parse-export.ts'
 import { verifyExport } from './verify.ts'
@@ -13,16 +14,17 @@ const resource = {
   'chaperone.session.name': 'devin',
 }
 const key = generateSigningKey()
+const link = createLinker(resource)
 
 function chain(drafts: readonly AuditDraft[]): AuditRecord[] {
   const records: AuditRecord[] = []
   for (const draft of drafts) {
     records.push(
-      linkRecord(resource, draft, {
+      link(draft, {
         seq: records.length + 1,
         time: String(1_790_000_000_000_000_000n + BigInt(records.length)),
         prevHash: records.at(-1)?.hash ?? firstPrevHash,
-      }),
+      }).record,
     )
   }
   return records
