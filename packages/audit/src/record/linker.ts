@@ -43,14 +43,14 @@ export function parseLine(line: string): AuditRecord {
 }
 
 /**
- * In canonical order: names are ours and have a letter, so that an object keeps them as they come. Undefined and empty
- * lists do not survive every encoder, lone surrogates none: they are removed before hashing.
+ * In canonical order: names are ours and have a letter, so that an object keeps them as they come. Undefined, empty
+ * lists and what is no number do not survive every encoder, lone surrogates none: they are removed before hashing.
  */
 function cleanAttributes(attributes: AuditDraft['attributes']): Attributes {
   const clean: Record<string, AttributeValue> = {}
   for (const name of Object.keys(attributes).sort()) {
     const value = attributes[name]
-    if (value === undefined) continue
+    if (value === undefined || (typeof value === 'number' && !Number.isFinite(value))) continue
     if (typeof value === 'number') clean[name] = Math.round(value) + 0
     else if (typeof value === 'boolean') clean[name] = value
     else if (typeof value === 'string') clean[name] = value.toWellFormed()

@@ -46,7 +46,7 @@ function readableRecord(
     eventName: `chaperone.${record.kind}`,
     ...(record.body === undefined ? {} : { body: record.body }),
     attributes: {
-      ...mutable(record.attributes),
+      ...(record.attributes as Record<string, string | number | boolean | string[]>),
       [chainAttributes.seq]: record.seq,
       [chainAttributes.prevHash]: record.prevHash,
       [chainAttributes.hash]: record.hash,
@@ -56,12 +56,6 @@ function readableRecord(
     instrumentationScope: scope,
     droppedAttributesCount: 0,
   }
-}
-
-function mutable(attributes: AuditRecord['attributes']): Record<string, string | number | boolean | string[]> {
-  return Object.fromEntries(
-    Object.entries(attributes).map(([name, value]) => [name, typeof value === 'object' ? [...value] : value]),
-  )
 }
 
 export interface DecodedRecord {

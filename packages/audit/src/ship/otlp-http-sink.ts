@@ -1,5 +1,5 @@
 import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
+import { constants, gzip } from 'node:zlib'
 import { errorText } from '@chaperone/core'
 import { encodeOtlp } from '../record/otlp.ts'
 import type { SendResult, Sink } from './sink.ts'
@@ -23,7 +23,7 @@ export function createOtlpHttpSink({ url, headers = {}, fetch = globalThis.fetch
   return {
     async send(resource, records, signal) {
       try {
-        const body = await compress(encodeOtlp(resource, records, 'protobuf'))
+        const body = await compress(encodeOtlp(resource, records, 'protobuf'), { level: constants.Z_BEST_SPEED })
         const response = await fetch(url, {
           method: 'POST',
           headers: { ...headers, 'content-type': 'application/x-protobuf', 'content-encoding': 'gzip' },
