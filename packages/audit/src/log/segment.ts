@@ -8,7 +8,7 @@ export function encodeFrame(text: string): Buffer {
   const frame = Buffer.allocUnsafe(headerBytes + length)
   frame.write(text, headerBytes)
   frame.writeUInt32BE(length, 0)
-  frame.writeUInt32BE(crc32(frame.subarray(headerBytes)), 4)
+  frame.writeUInt32BE(crc32(text), 4)
   return frame
 }
 

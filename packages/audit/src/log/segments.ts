@@ -1,4 +1,4 @@
-import { unlinkSync } from 'node:fs'
+import { unlinkSync, writeSync } from 'node:fs'
 import { open, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { segmentName } from './segment.ts'
@@ -61,9 +61,9 @@ export function createSegments(directory: string, files: Segment[]): Segments {
       const target = await writable(firstSeq)
       const batch = Buffer.concat(frames)
       try {
+        // To the system's memory, and never while it syncs: that takes microseconds, handing it to a thread ten times as many.
         // A disk that is nearly full takes a part, and says so only at the next write.
-        for (let done = 0; done < batch.length;)
-          done += (await target.file.write(batch, done, batch.length - done)).bytesWritten
+        for (let done = 0; done < batch.length;) done += writeSync(target.file.fd, batch, done)
       } catch (error) {
         file = undefined
         await target.file.close().catch(() => undefined)

@@ -12,6 +12,12 @@ export class AuditUnavailableError extends CodedError<'ERR_AUDIT_UNAVAILABLE'> {
 const fullWaitMs = 2000
 const fullPollMs = 100
 
+/** What was not kept so far. */
+interface Gap {
+  readonly since: string
+  readonly records: number
+}
+
 /**
  * Appends to the trail. While nothing can be stored, `onUnavailable: Block` rejects, and `Continue` goes on and later
  * records the exact gap. Resolves with the sequence number, 0 for what fell into a gap.
@@ -24,7 +30,7 @@ export function createRecorder(ports: {
   readonly log: Logger
 }): Recorder {
   const { trail, policy, counters, clock, log } = ports
-  let gap: { readonly since: string; records: number } | undefined
+  let gap: Gap | undefined
 
   const appendWaiting = async (to: AuditLog, draft: AuditDraft, commit: boolean): Promise<number> => {
     const untilMs = clock.elapsedMs() + (mayGoOn() ? 0 : fullWaitMs)
@@ -38,9 +44,7 @@ export function createRecorder(ports: {
     }
   }
   const mayGoOn = (): boolean => policy.current?.source.audit.onUnavailable === 'Continue'
-  const closeGap = async (to: AuditLog): Promise<void> => {
-    if (gap === undefined) return
-    const { since, records } = gap
+  const closeGap = async (to: AuditLog, { since, records }: Gap): Promise<void> => {
     const attributes = {
       'chaperone.gap.since': since,
       'chaperone.gap.until': new Date(clock.now()).toISOString(),
@@ -62,7 +66,7 @@ export function createRecorder(ports: {
       try {
         if (trail.log === undefined)
           throw new AuditUnavailableError('ERR_AUDIT_UNAVAILABLE', 'the audit log is not open')
-        await closeGap(trail.log)
+        if (gap !== undefined) await closeGap(trail.log, gap)
         return await appendWaiting(trail.log, draft, options.commit === true)
       } catch (error) {
         if (!mayGoOn()) throw unavailable(error)
