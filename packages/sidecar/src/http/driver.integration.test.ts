@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
 import { connect as connectHttp2, createSecureServer as createHttp2 } from 'node:http2'
 import { connect } from 'node:net'
@@ -31,6 +32,25 @@ describe('an allowed exchange', () => {
     expect(answer).toContain(`x-host: ${host}`)
     expect(answer).toMatch(/set-cookie: a=1\r\nset-cookie: b=2/i)
     expect(answer.endsWith('done')).toBe(true)
+  })
+
+  test('comes back in one piece where the upstream gave it so, chunked or not', async () => {
+    const origin = await upstream((request, response) => {
+      if (request.url === '/chunked') response.write('one')
+      response.end(' piece')
+    })
+    const { port } = await start(origin.port, allow())
+    const socket = connect(port, '127.0.0.1')
+    closers.push(() => socket.destroy())
+    for (const [path, end] of [
+      ['/', ' piece'],
+      ['/chunked', '3\r\none\r\n6\r\n piece\r\n0\r\n\r\n'],
+    ] as const) {
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+      const [piece] = (await once(socket, 'data')) as [Buffer]
+      expect(piece.toString()).toMatch(/^HTTP\/1\.1 200 /)
+      expect(piece.toString().endsWith(`\r\n\r\n${end}`)).toBe(true)
+    }
   })
 
   test('over TLS speaks HTTP/2 to clients and upstreams that do, trailers included', async () => {

@@ -52,7 +52,10 @@ export interface PassedExchange {
 /** One request and its answer. Nothing is written upstream, nor is it dialled, before the action as a whole was judged. */
 export async function serveExchange(context: ExchangeContext, request: ServerRequest, answer: Answer): Promise<void> {
   const gone = new AbortController()
-  answer.on('close', () => gone.abort())
+  // Every answer closes; one that has ended leaves nothing to give up.
+  answer.on('close', () => {
+    if (!answer.writableEnded) gone.abort()
+  })
   try {
     const head = parseRequestHead(request, context.connection, context.tls)
     if (!('kind' in head) && isOwn(head))

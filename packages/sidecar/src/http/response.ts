@@ -43,6 +43,7 @@ export async function relayResponse(
     contentType: received.find(([name]) => name.toLowerCase() === 'content-type')?.[1],
     contentEncoding: plan.contentEncoding,
   })
+  if (!('stream' in answer)) corkForOneTurn(answer)
   writeHead(answer, response.statusCode, headers)
   // A flush alone makes Node write the head as UTF-8, which garbles other bytes: they go with the first part of the body.
   if (headers.every(([, value]) => isAscii.test(value))) answer.flushHeaders()
@@ -55,6 +56,13 @@ export async function relayResponse(
     answer.destroy()
   }
   await record(relay, response.statusCode, evidence, { findings: findings(), failed: failure !== undefined })
+}
+
+/** What has come already goes in one write with the head, which waits for nothing else. HTTP/2 gathers by itself. */
+function corkForOneTurn({ socket }: Answer): void {
+  // Not of the answer: Node would send its last chunk before those that it holds back.
+  socket?.cork()
+  setImmediate(() => socket?.uncork())
 }
 
 function finish(response: UpstreamResponse, answer: Answer, mask: (value: string) => string): void {
