@@ -7,8 +7,18 @@ test('the proxy uid is the only uid that is exempt, and no gid is', () => {
   expect(rules).not.toContain('skgid')
 })
 
-test('declared ports are open to peers, each once and in order', () => {
-  expect(podRules({ proxyUid: 1, inboundPorts: [8080, 80, 8080] })).toContain('tcp dport { 15021, 80, 8080 } accept')
+test('declared ports are open to peers and answer them, each once and in order', () => {
+  const rules = podRules({ proxyUid: 1, inboundPorts: [8080, 80, 8080] })
+  expect(rules).toContain('tcp dport { 15021, 80, 8080 } accept')
+  expect(rules).toContain('tcp sport { 80, 8080 } ct direction reply accept')
+})
+
+test('an agent cannot declare the health port of the sidecar and answer there itself', () => {
+  expect(podRules({ proxyUid: 1, inboundPorts: [15021] })).toBe(podRules({ proxyUid: 1, inboundPorts: [] }))
+})
+
+test('a pod that declares no port answers nobody', () => {
+  expect(podRules({ proxyUid: 1, inboundPorts: [] })).not.toContain('ct direction reply')
 })
 
 test('multicast listener reports, a covert channel, are not let out', () => {

@@ -7,11 +7,8 @@ export interface PodRules {
   readonly inboundPorts: readonly number[]
 }
 
-/** Connection mark of the sidecar's own flows: their RST and TIME_WAIT packets have no owner, but must pass. */
+/** Connection mark of the sidecar's own flows: what the kernel sends for a closed socket has no owner, but must pass. */
 const flowMark = '0x4348'
-
-/** RFC 4861 neighbour discovery, without which IPv6 dies. MLD is left out: its reports carry bits of the agent's choice. */
-const neighbourDiscovery = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit }'
 
 /**
  * The rule set of a pod, for one atomic `nft` transaction: needs CAP_NET_ADMIN only, may be applied again (all init
@@ -19,10 +16,19 @@ const neighbourDiscovery = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-adver
  *
  * The drop that counts is in postrouting: after a redirect the output hook still sees the original device. Rejects,
  * which give an agent an error instead of a time-out, are not allowed there and so stand in output.
+ *
+ * What has an owner is judged by its owner alone. A mark stays on a connection when its socket is gone, and whoever takes
+ * the port over, be it that of a question to the name server, would inherit it: so the mark is asked only for packets
+ * without an owner, and never begins a connection. Multipath TCP sends SYN without an owner; so does the kernel with SYN
+ * cookies. For the same reason only the sidecar can answer on the health port, and nothing is won by squatting on it.
+ *
+ * Of neighbour discovery (RFC 4861) what the kernel itself needs may pass; not MLD, whose reports carry bits of the
+ * agent's choice, nor solicitations from a raw socket, which has an owner.
  */
 export function podRules({ proxyUid, inboundPorts }: PodRules): string {
   const { transparent, dns, health } = sidecarPorts
-  const open = [health, ...[...new Set(inboundPorts)].sort((a, b) => a - b)].join(', ')
+  const declared = [...new Set(inboundPorts)].filter((port) => port !== health).sort((a, b) => a - b)
+  const replies = declared.length === 0 ? '' : `tcp sport { ${declared.join(', ')} } ct direction reply accept\n    `
   return `add table inet chaperone
 delete table inet chaperone
 table inet chaperone {
@@ -40,34 +46,25 @@ table inet chaperone {
   }
   chain refused {
     type filter hook output priority 0; policy accept;
-    meta skuid ${proxyUid} accept
-    ct mark ${flowMark} accept
-    oifname "lo" tcp dport { ${transparent}, ${dns} } ct status dnat accept
-    oifname "lo" udp dport ${dns} ct status dnat accept
-    oifname "lo" tcp dport { ${transparent}, ${dns}, ${health} } ct direction original counter reject with tcp reset
+    oifname "lo" tcp dport ${health} reject with tcp reset
     oifname "lo" accept
     ct status dnat accept
-    ct direction reply ct state established,related accept
-    ${neighbourDiscovery} accept
-    counter reject with icmpx admin-prohibited
+    ${replies}meta skuid != ${proxyUid} reject with icmpx admin-prohibited
   }
   chain contain {
     type filter hook postrouting priority 300; policy drop;
     oifname "lo" accept
     meta skuid ${proxyUid} accept
-    ct mark ${flowMark} accept
-    ct direction reply ct state established,related accept
-    ${neighbourDiscovery} accept
-    counter
+    ${replies}meta skuid != ${proxyUid} drop
+    ct mark ${flowMark} tcp flags & syn == 0 accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
   }
   chain inbound {
     type filter hook input priority 0; policy drop;
     iifname "lo" accept
     ct state established,related accept
-    tcp dport { ${open} } accept
-    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert, packet-too-big } accept
-    icmp type { destination-unreachable, time-exceeded } accept
-    counter
+    tcp dport { ${[health, ...declared].join(', ')} } accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept
   }
 }
 `

@@ -1,0 +1,246 @@
+"""What a hostile agent tries. Each function is one way to send something out; an OSError is the kernel saying no."""
+import ctypes
+import os
+import socket
+import struct
+import time
+
+SECRET = b"the agent's secret"
+QUIET_S = 2  # for an answer that ought to come at once; what never comes is no failure
+IPPROTO_MPTCP = 262
+IPPROTO_UDPLITE = 136
+SO_MARK = 36
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def checked(result):
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+    return result
+
+
+# TCP
+
+
+def tcp(address, port, protocol=0, from_port=0):
+    """Connects and says the secret. Gives what was answered first."""
+    with socket.socket(family_of(address), socket.SOCK_STREAM, protocol) as s:
+        s.settimeout(QUIET_S)
+        if from_port:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("", from_port))
+        s.connect((address, port))
+        s.sendall(SECRET + b"\r\n\r\n")
+        return {"from_port": s.getsockname()[1]}
+
+
+def tcp_answer(address, port, data):
+    """Connects, says `data` and reads to the end."""
+    with socket.create_connection((address, port), QUIET_S) as s:
+        s.sendall(data.encode("latin-1"))
+        answer = b""
+        try:
+            while chunk := s.recv(65536):
+                answer += chunk
+        except TimeoutError:
+            pass
+        return answer.decode("latin-1")
+
+
+def tcp_fast_open(address, port):
+    with socket.socket(family_of(address), socket.SOCK_STREAM) as s:
+        s.settimeout(QUIET_S)
+        s.sendto(SECRET, socket.MSG_FASTOPEN, (address, port))
+
+
+def page(host, port=80):
+    """What an honest client gets for http://host/."""
+    return tcp_answer(host, port, f"GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")
+
+
+# Datagrams
+
+
+def udp(address, port, protocol=0, from_port=0, device=None):
+    with socket.socket(family_of(address), socket.SOCK_DGRAM, protocol) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        if device:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+        if from_port:
+            s.bind(("", from_port))
+        s.sendto(SECRET, (address, port))
+
+
+def echo(address):
+    """An echo request carries as many bytes as one likes, and a socket for it needs no capability (icmp(7))."""
+    if family_of(address) == socket.AF_INET:
+        protocol, header = socket.IPPROTO_ICMP, b"\x08\0\0\0\0\x01\0\x01"
+    else:
+        protocol, header = socket.IPPROTO_ICMPV6, b"\x80\0\0\0\0\x01\0\x01"
+    with socket.socket(family_of(address), socket.SOCK_DGRAM, protocol) as s:
+        s.sendto(header + SECRET, (address, 0))
+
+
+def every_protocol(address):
+    """Every kind of socket of the family that the kernel gives. Gives how many there were."""
+    opened = 0
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_RDM, socket.SOCK_SEQPACKET, 6, 10):
+        for protocol in range(263):
+            try:
+                s = socket.socket(family_of(address), kind, protocol)
+            except OSError:
+                continue
+            opened += 1
+            with s:
+                s.setblocking(False)
+                for attempt in (lambda: s.connect((address, 4433)), lambda: s.send(SECRET), lambda: s.sendto(SECRET, (address, 4433))):
+                    try:
+                        attempt()
+                    except (OSError, OverflowError):
+                        pass
+    return opened
+
+
+# Groups: joining makes the kernel report, in a packet that carries the address of the group
+
+
+def join(group, device="eth0"):
+    index = socket.if_nametoindex(device)
+    family = family_of(group)
+    packed = socket.inet_pton(family, group)
+    s = socket.socket(family, socket.SOCK_DGRAM)
+    if family == socket.AF_INET6:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, packed + struct.pack("i", index))
+    else:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, packed + b"\0" * 4 + struct.pack("i", index))
+    time.sleep(0.05)  # the report comes from a timer of the kernel, which the sandbox has set to a millisecond
+    s.close()
+    time.sleep(0.05)
+
+
+# With privileges that an agent should not have
+
+
+def raw(address, protocol):
+    with socket.socket(family_of(address), socket.SOCK_RAW, protocol) as s:
+        s.sendto(SECRET, (address, 0))
+
+
+def forged_neighbour_solicitation(target):
+    """Neighbour discovery with a payload behind it."""
+    body = b"\x87\0\0\0\0\0\0\0" + socket.inet_pton(socket.AF_INET6, target) + SECRET
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as s:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        s.sendto(body, ("ff02::1", 0, 0, socket.if_nametoindex("eth0")))
+
+
+def frame(device="eth0"):
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as s:
+        s.bind((device, 0))
+        s.send(b"\xff" * 12 + b"\x88\xb6" + SECRET)
+
+
+def marked_udp(address, mark):
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as s:
+        s.setsockopt(socket.SOL_SOCKET, SO_MARK, mark)
+        s.sendto(SECRET, (address, 4433))
+
+
+def as_uid(uid, call, args):
+    """In a child that has tried to become `uid`."""
+    return in_child(lambda: os.setresuid(uid, uid, uid), call, args)
+
+
+def as_gid(gid, call, args):
+    return in_child(lambda: os.setresgid(gid, gid, gid), call, args)
+
+
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWNET = 0x40000000
+
+
+def in_user_namespace(inside_uid, call, args, network=False):
+    """In a child that is `inside_uid`, with every capability, of a user namespace of its own."""
+    outside_uid = os.getuid()
+
+    def enter():
+        checked(libc.unshare(CLONE_NEWUSER | (CLONE_NEWNET if network else 0)))
+        with open("/proc/self/setgroups", "w") as f:
+            f.write("deny")
+        with open("/proc/self/uid_map", "w") as f:
+            f.write(f"{inside_uid} {outside_uid} 1")
+
+    return in_child(enter, call, args)
+
+
+def in_child(prepare, call, args):
+    import errno as names
+    import json
+
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            prepare()
+            answer = {"value": globals()[call](**args)}
+        except OSError as error:
+            answer = {"errno": error.errno}
+        except BaseException as error:
+            answer = {"error": repr(error)}
+        os.write(write, json.dumps(answer).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        answer = json.loads(pipe.read())
+    os.waitpid(child, 0)
+    if "errno" in answer:
+        raise OSError(answer["errno"], names.errorcode.get(answer["errno"]))
+    if "error" in answer:
+        raise RuntimeError(answer["error"])
+    return answer["value"]
+
+
+def program(*command):
+    """Raises PermissionError when the program says that something is not permitted."""
+    import subprocess
+
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise PermissionError(1, result.stderr)
+    return result.stdout
+
+
+def flush_rules():
+    return program("/usr/sbin/nft", "flush", "ruleset")
+
+
+# Inbound: data leaves by a peer that connects in
+
+listeners = {}
+
+
+def serve(address, port, protocol=0, dual=False):
+    """Listens; whoever connects is told the secret as soon as `say_secret` is called."""
+    s = socket.socket(family_of(address), socket.SOCK_STREAM, protocol)
+    if family_of(address) == socket.AF_INET6 and not dual:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((address, port))
+    s.listen(16)
+    s.settimeout(QUIET_S)
+    listeners[port] = s
+
+
+def stop_serving(port):
+    listeners.pop(port).close()
+
+
+def serve_udp(address, port):
+    s = socket.socket(family_of(address), socket.SOCK_DGRAM)
+    s.bind((address, port))
+    s.close()

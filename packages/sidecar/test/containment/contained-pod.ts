@@ -1,0 +1,149 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { chownSync, mkdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { parseExport } from '@chaperone/audit'
+import { podRules } from '@chaperone/guard'
+import {
+  createPodSandbox,
+  root,
+  sandboxAddresses,
+  type Identity,
+  type PodSandbox,
+  type PythonActor,
+} from '@chaperone/testkit'
+import { startDirector, type Director } from './director.ts'
+
+/** A pod as the injector makes it, with the real guard and the real sidecar, but no Kubernetes. */
+export interface ContainedPod {
+  readonly sandbox: PodSandbox
+  /** Somebody without root and without capabilities. */
+  readonly agent: PythonActor
+  /** uid 0 without capabilities: what `drop: [ALL]` leaves of root. */
+  readonly rootAgent: PythonActor
+  /** Somebody with CAP_NET_RAW, as a default container has it and ours must not. */
+  readonly rawAgent: PythonActor
+  readonly outside: PythonActor
+  readonly sidecar: Sidecar
+  /** Waits for a record of the sidecar, from the first one on. */
+  recorded(kind: string, attributes: Readonly<Record<string, unknown>>): Promise<void>
+  close(): Promise<void>
+}
+
+/** The one process that may reach the outside. */
+export interface Sidecar {
+  readonly pid: number
+  /** Resolves when it serves under its policy. */
+  start(): Promise<void>
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void
+  /** SIGKILL: it gets no chance to tidy up. */
+  kill(): Promise<void>
+}
+
+/** A second on an idle machine; for a hook of jest. */
+export const startTimeoutMs = 60_000
+
+export const proxyUid = 1_234_567
+export const declaredPort = 8080
+export const guardRules: string = podRules({ proxyUid, inboundPorts: [declaredPort] })
+
+/** A server that answers, and one that takes a request and resets the connection. */
+export const upstream = { v4: '203.0.113.10', v6: '2001:db8:77::10' } as const
+export const resetting = '203.0.113.99'
+/** The node that the pod is on, as the sidecar is told. */
+export const nodeAddresses = ['192.0.2.77', '2001:db8::77'] as const
+
+const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+
+export async function startContainedPod(): Promise<ContainedPod> {
+  const sandbox = await createPodSandbox()
+  try {
+    return await fill(sandbox)
+  } catch (error) {
+    sandbox.close()
+    throw error
+  }
+}
+
+async function fill(sandbox: PodSandbox): Promise<ContainedPod> {
+  const own = join(sandbox.directory, 'sidecar')
+  mkdirSync(own, { mode: 0o700 })
+  const director = await startDirector(join(own, 'control.sock'))
+  for (const path of [own, join(own, 'control.sock')]) chownSync(path, proxyUid, proxyUid)
+  await sandbox.nft(guardRules)
+  const agentOf = (identity: Identity) => sandbox.actor('pod', identity, fileOf('attempts.py'))
+  const pod: ContainedPod = {
+    sandbox,
+    agent: await agentOf({ uid: 2000 }),
+    rootAgent: await agentOf({ uid: 0 }),
+    rawAgent: await agentOf({ uid: 2000, capabilities: ['net_raw'] }),
+    outside: await sandbox.actor('outside', root, fileOf('outside.py')),
+    sidecar: sidecarIn(sandbox, own, director),
+    recorded: (kind, attributes) => untilRecorded(join(own, 'audit.jsonl'), kind, attributes),
+    async close() {
+      await pod.sidecar.kill()
+      director.close()
+      sandbox.close()
+    },
+  }
+  await pod.outside.value('serve_dns', { address: sandboxAddresses.gateway.v4 })
+  for (const address of [upstream.v4, upstream.v6]) await pod.outside.value('serve_http', { address, port: 80 })
+  await pod.outside.value('serve_http', { address: resetting, port: 80, resets: true })
+  await pod.outside.value('answer', { name: 'steady.test', addresses: [upstream.v4] })
+  await pod.sidecar.start()
+  return pod
+}
+
+function sidecarIn(sandbox: PodSandbox, directory: string, director: Director): Sidecar {
+  let running: ChildProcess | undefined
+  return {
+    get pid() {
+      return running?.pid ?? -1
+    },
+    async start() {
+      const child = launchSidecar(sandbox, directory)
+      running = child
+      let text = ''
+      for (const stream of [child.stdout, child.stderr])
+        stream?.on('data', (chunk: Buffer) => void (text += String(chunk)))
+      const ended = once(child, 'exit').then(() => Promise.reject(new Error(`the sidecar has ended: ${text}`)))
+      ended.catch(() => undefined)
+      await Promise.race([director.nextDirected(), ended])
+    },
+    signal: (signal) => void running?.kill(signal),
+    async kill() {
+      if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
+      const ended = once(running, 'exit')
+      running.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+function launchSidecar(sandbox: PodSandbox, directory: string): ChildProcess {
+  const node = [join(sandbox.directory, 'node/node'), '--disallow-code-generation-from-strings', '--liftoff-only']
+  return sandbox.start({ uid: proxyUid }, [...node, join(sandbox.root, 'packages/sidecar/src/main.ts')], {
+    CHAPERONE_CONTROL_URL: `unix:${join(directory, 'control.sock')}`,
+    CHAPERONE_PRIVATE_DIR: join(directory, 'private'),
+    CHAPERONE_TRUST_DIR: join(directory, 'trust'),
+    CHAPERONE_AUDIT_DIR: join(directory, 'audit'),
+    CHAPERONE_AUDIT_FILE: join(directory, 'audit.jsonl'),
+    CHAPERONE_HOST_IPS: nodeAddresses.join(','),
+    CHAPERONE_DRAIN_MS: '1',
+  })
+}
+
+const pollMs = 20
+
+async function untilRecorded(file: string, kind: string, attributes: Readonly<Record<string, unknown>>): Promise<void> {
+  const matches = (record: { kind: string; attributes: Readonly<Record<string, unknown>> }): boolean =>
+    record.kind === kind && Object.entries(attributes).every(([name, value]) => record.attributes[name] === value)
+  for (;;) {
+    const text = await readFile(file, 'utf8').catch(() => '')
+    if (text !== '' && parseExport(text).some((each) => !('broken' in each) && matches(each.record))) return
+    await delay(pollMs)
+  }
+}
