@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { errorText } from '@chaperone/core'
+import { errorText, type DenialReason } from '@chaperone/core'
+import { createTokenBucket } from '../dns/token-bucket.ts'
 import type { Drivers, SniffedHello } from '../drivers.ts'
 import type { ClientConnection, Engine } from '../engine/engine.ts'
 import { routeConnection, type Origin, type Route } from './route.ts'
@@ -21,9 +22,12 @@ export interface ConnectionServerPorts {
 /** All connections of a pod together; each costs some 50 KiB once TLS is in play. */
 export const maxConnections = 2048
 const connectionIdBytes = 8
+/** Records that an agent may cause by opening more than it may. */
+const limitRecords = { perSecond: 0.1, burst: 10 } as const
 
 export function createConnectionServer(ports: ConnectionServerPorts): ConnectionServer {
   const { engine } = ports
+  const bucket = createTokenBucket(engine.clock, limitRecords)
   let open = 0
   return {
     get open() {
@@ -31,13 +35,18 @@ export function createConnectionServer(ports: ConnectionServerPorts): Connection
     },
     serve(socket, origin) {
       socket.on('error', () => socket.destroy())
+      const id = Buffer.from(engine.random.bytes(connectionIdBytes)).toString('hex')
       if (open >= maxConnections) {
-        engine.log.warn({ limit: maxConnections }, 'too many connections; one was refused')
+        if (bucket.take())
+          recordRefusal(engine, origin, {
+            id,
+            reason: 'LimitExceeded',
+            message: `${maxConnections} connections are open`,
+          })
         return void socket.resetAndDestroy()
       }
       open += 1
       socket.once('close', () => (open -= 1))
-      const id = Buffer.from(engine.random.bytes(connectionIdBytes)).toString('hex')
       serveConnection(ports, socket, origin, id).catch((error: unknown) => {
         engine.log.error({ connection: id, error: errorText(error) }, 'connection failed')
         socket.destroy()
@@ -98,10 +107,20 @@ function drive(
 function refuse(
   engine: Engine,
   socket: Socket,
-  { target }: Origin,
-  { id, reason, message, alert }: Extract<Route, { kind: 'refuse' }> & { readonly id: string },
+  origin: Origin,
+  refusal: Extract<Route, { kind: 'refuse' }> & { readonly id: string },
 ): void {
-  engine.recorder
+  recordRefusal(engine, origin, refusal)
+  if (refusal.alert === undefined) return void socket.resetAndDestroy()
+  socket.end(fatalAlert(refusal.alert), () => socket.destroy())
+}
+
+function recordRefusal(
+  { recorder, log }: Engine,
+  { target }: Origin,
+  { id, reason, message }: { readonly id: string; readonly reason: DenialReason; readonly message: string },
+): void {
+  recorder
     .append('connection.blocked', {
       'chaperone.connection.id': id,
       'server.address': target.host,
@@ -110,11 +129,7 @@ function refuse(
       'chaperone.reason': reason,
       'chaperone.message': message,
     })
-    .catch((error: unknown) =>
-      engine.log.warn({ connection: id, error: errorText(error) }, 'a refusal was not recorded'),
-    )
-  if (alert === undefined) return void socket.resetAndDestroy()
-  socket.end(fatalAlert(alert), () => socket.destroy())
+    .catch((error: unknown) => log.warn({ connection: id, error: errorText(error) }, 'a refusal was not recorded'))
 }
 
 /** A plaintext alert record (RFC 8446 §5.1, §6). */

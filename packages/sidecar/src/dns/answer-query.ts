@@ -10,7 +10,7 @@ export type DnsStanding =
   | 'named'
   /** No rule does; the agent gets an address all the same, behind which it is told why nothing passes. */
   | 'unnamed'
-  /** Another suffix may be tried. */
+  /** Another suffix may be tried, or a name of an address is sought: not worth a record. */
   | 'nonexistent'
   /** Ours or the machine's own: not worth a record. */
   | 'local'
@@ -37,7 +37,7 @@ const internetClass = 1
 export function answerQuery(query: dns.DnsQuery, world: DnsWorld): DnsAnswer {
   const { name, type } = query
   if (query.class !== internetClass)
-    return { standing: 'nonexistent', response: dns.encodeFailure(query, dns.responseCode.refused) }
+    return { standing: 'unnamed', response: dns.encodeFailure(query, dns.responseCode.refused) }
   if (name === 'localhost' || name.endsWith('.localhost')) return { standing: 'local', response: loopback(query) }
   if (name === probeName) return { standing: 'local', response: synthetic(query, world, { name, aliases: [] }) }
   const candidates = searchCandidates(name, world.search)
@@ -46,10 +46,12 @@ export function answerQuery(query: dns.DnsQuery, world: DnsWorld): DnsAnswer {
     const aliases = candidates.filter((candidate) => candidate !== named)
     return { standing: 'named', response: synthetic(query, world, { name: named, aliases }) }
   }
-  if (isBelowSearch(name, world.search) || !isHostName(name))
-    return { standing: 'nonexistent', response: dns.encodeFailure(query, dns.responseCode.nameError) }
-  // Reverse look-ups and the like are no attempt to go anywhere.
-  const standing = type === dns.recordType.A || type === dns.recordType.AAAA ? 'unnamed' : 'nonexistent'
+  if (isBelowSearch(name, world.search) || !isHostName(name)) {
+    const standing = isHostName(name) ? 'nonexistent' : 'unnamed'
+    return { standing, response: dns.encodeFailure(query, dns.responseCode.nameError) }
+  }
+  // Reverse look-ups are no attempt to go anywhere; any other type may be the question of a tunnel.
+  const standing = type === dns.recordType.PTR ? 'nonexistent' : 'unnamed'
   return { standing, response: synthetic(query, world, { name, aliases: [] }) }
 }
 

@@ -1,12 +1,16 @@
 """What a hostile agent tries. Each function is one way to send something out; an OSError is the kernel saying no."""
 import ctypes
 import os
+import resource
 import socket
+import ssl
 import struct
+import threading
 import time
 
 SECRET = b"the agent's secret"
-QUIET_S = 2  # for an answer that ought to come at once; what never comes is no failure
+QUIET_S = 2  # where nobody may ever answer
+PATIENCE_S = 30  # where somebody must
 IPPROTO_MPTCP = 262
 IPPROTO_UDPLITE = 136
 SO_MARK = 36
@@ -41,14 +45,11 @@ def tcp(address, port, protocol=0, from_port=0):
 
 def tcp_answer(address, port, data):
     """Connects, says `data` and reads to the end."""
-    with socket.create_connection((address, port), QUIET_S) as s:
+    with socket.create_connection((address, port), PATIENCE_S) as s:
         s.sendall(data.encode("latin-1"))
         answer = b""
-        try:
-            while chunk := s.recv(65536):
-                answer += chunk
-        except TimeoutError:
-            pass
+        while chunk := s.recv(65536):
+            answer += chunk
         return answer.decode("latin-1")
 
 
@@ -222,25 +223,185 @@ def flush_rules():
 # Inbound: data leaves by a peer that connects in
 
 listeners = {}
+received = []
 
 
-def serve(address, port, protocol=0, dual=False):
-    """Listens; whoever connects is told the secret as soon as `say_secret` is called."""
+def serve(address, port, protocol=0):
+    """Listens, and tells whoever connects the secret. What is still to be sent when it closes, the kernel sends for nobody."""
     s = socket.socket(family_of(address), socket.SOCK_STREAM, protocol)
-    if family_of(address) == socket.AF_INET6 and not dual:
+    if family_of(address) == socket.AF_INET6:
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((address, port))
     s.listen(16)
-    s.settimeout(QUIET_S)
     listeners[port] = s
+    in_background(tell_secret, s)
 
 
-def stop_serving(port):
-    listeners.pop(port).close()
+def tell_secret(listener):
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(SECRET)
 
 
 def serve_udp(address, port):
     s = socket.socket(family_of(address), socket.SOCK_DGRAM)
     s.bind((address, port))
+    listeners[port] = s
+    in_background(take_datagrams, s)
+
+
+def take_datagrams(listener):
+    while True:
+        data, peer = listener.recvfrom(2048)
+        if peer is None:
+            return
+        received.append(data.decode("latin-1"))
+        listener.sendto(SECRET, peer)
+
+
+def stop_serving(port):
+    s = listeners.pop(port)
+    try:
+        s.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+    except OSError:
+        pass
     s.close()
+
+
+def datagrams():
+    seen = list(received)
+    received.clear()
+    return seen
+
+
+def in_background(function, *args):
+    def run():
+        try:
+            function(*args)
+        except OSError:
+            pass
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+# Names
+
+TYPES = {"A": 1, "NULL": 10, "TXT": 16, "AAAA": 28, "SVCB": 64, "HTTPS": 65, "ANY": 255}
+
+
+def query_for(name, kind="A"):
+    labels = b"".join(bytes([len(label)]) + label.encode("latin-1") for label in name.split("."))
+    return b"\x43\x48\x01\0\0\x01\0\0\0\0\0\0" + labels + struct.pack("!BHH", 0, TYPES[kind], 1)
+
+
+def ask(name, kind="A", server="10.77.0.1", transport="udp"):
+    """Gives the response code and the number of answers."""
+    query = query_for(name, kind)
+    with socket.socket(family_of(server), socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM) as s:
+        s.settimeout(PATIENCE_S)
+        s.connect((server, 53))
+        s.send(query if transport == "udp" else struct.pack("!H", len(query)) + query)
+        answer = s.recv(4096)[0 if transport == "udp" else 2 :]
+    return {"code": answer[3] & 15, "answers": struct.unpack("!H", answer[6:8])[0]}
+
+
+def flood(name):
+    """Asks, a hundred questions at a time, until some are not answered."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(QUIET_S)
+        s.connect(("10.77.0.1", 53))
+        while True:
+            for _ in range(100):
+                s.send(query_for(name))
+            try:
+                for _ in range(100):
+                    s.recv(4096)
+            except TimeoutError:
+                return
+
+
+def ask_many(count, below):
+    for number in range(count):
+        ask(f"{os.urandom(20).hex()}.{number}.{below}")
+
+
+def page_over_tls(address, port, host, path):
+    """An HTTPS request that believes any certificate; gives the status line."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with context.wrap_socket(socket.create_connection((address, port), PATIENCE_S), server_hostname=host) as s:
+        s.sendall(f"GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n".encode())
+        return s.recv(4096).split(b"\r\n", 1)[0].decode()
+
+
+# Many connections
+
+held = []
+
+
+def hold(count, address="192.0.2.1"):
+    """Opens connections and says nothing. Gives how many were met."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for _ in range(count):
+        held.append(socket.create_connection((address, 443), PATIENCE_S))
+    return len(held)
+
+
+def resets():
+    """How many of those that are held were reset."""
+    count = 0
+    for s in held:
+        s.setblocking(False)
+        try:
+            s.recv(1)
+        except BlockingIOError:
+            continue
+        except OSError:
+            pass
+        count += 1
+    return count
+
+
+def release():
+    while held:
+        held.pop().close()
+
+
+# The sidecar as a process
+
+
+def memory_of(pid):
+    with open(f"/proc/{pid}/mem", "rb") as f:
+        return f.read(1)
+
+
+def environment_of(pid):
+    with open(f"/proc/{pid}/environ", "rb") as f:
+        return f.read().decode("latin-1")
+
+
+def descriptors_of(pid):
+    return os.listdir(f"/proc/{pid}/fd")
+
+
+def trace(pid):
+    checked(libc.ptrace(16, pid, 0, 0))  # PTRACE_ATTACH
+
+
+def stop(pid):
+    os.kill(pid, 9)
+
+
+def read_file(path):
+    with open(path, "rb") as f:
+        return f.read(1).decode("latin-1")
+
+
+def abstract_sockets():
+    """Of every process of the network namespace."""
+    with open("/proc/net/unix") as f:
+        return [line.split()[-1] for line in f if line.split()[-1].startswith("@")]

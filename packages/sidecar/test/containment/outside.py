@@ -3,10 +3,10 @@ import socket
 import struct
 import threading
 
-QUIET_S = 2
+QUIET_S = 0.2  # where nobody may ever answer
+PATIENCE_S = 30  # where somebody must
 answers = {}
 questions = []
-requests = []
 
 
 def family_of(address):
@@ -56,7 +56,7 @@ def asked():
 
 
 def serve_http(address, port, resets=False):
-    """Says `outside` to every request and keeps the first line of it; or resets the connection, once it has a request."""
+    """Says `outside` to every request once for a connection; or resets the connection, once it has a request."""
     s = socket.socket(family_of(address), socket.SOCK_STREAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((address, port))
@@ -72,18 +72,69 @@ def serve_http(address, port, resets=False):
 
 def respond(connection, resets):
     with connection:
-        while head := connection.recv(65536):
-            if resets:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                return
-            requests.append(head.split(b"\r\n", 1)[0].decode("latin-1"))
-            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\noutside")
+        connection.recv(65536)
+        if resets:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            return
+        connection.sendall(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\noutside")
+        connection.recv(1)  # the end of the other side comes first, so that its socket is gone before ours
 
 
-def requested():
-    seen = list(requests)
-    requests.clear()
-    return seen
+# Peers that connect in
+
+kept = {}
+
+
+def read_from(address, port, say="", from_port=0, patient=False, keep=False):
+    """Connects, says something and gives what is answered first."""
+    s = socket.socket(family_of(address), socket.SOCK_STREAM)
+    s.settimeout(PATIENCE_S if patient else QUIET_S)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        if from_port:
+            s.bind(("", from_port))
+        s.connect((address, port))
+        s.sendall(say.encode())
+        return s.recv(65536).decode("latin-1")
+    finally:
+        if keep:
+            kept[from_port] = s
+        else:
+            s.close()
+
+
+def drop_kept(from_port):
+    """Closes without a word to the other side."""
+    s = kept.pop(from_port)
+    s.setsockopt(socket.IPPROTO_TCP, 19, 1)  # TCP_REPAIR
+    s.close()
+
+
+def send_to(address, port, say):
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as s:
+        s.settimeout(QUIET_S)
+        s.sendto(say.encode(), (address, port))
+        return s.recv(2048).decode("latin-1")
+
+
+def ping(address):
+    with socket.socket(family_of(address), socket.SOCK_RAW, 58 if ":" in address else 1) as s:
+        s.sendto(b"\x80\0\0\0\0\x01\0\x01" if ":" in address else b"\x08\0\xf7\xfd\0\x01\0\x01", (address, 0))
+
+
+def advertise_route(prefix):
+    """A router advertisement (RFC 4861 §4.2) with one prefix on the link."""
+    option = struct.pack("!BBBBIII", 3, 4, 64, 0x80, 3600, 3600, 0) + socket.inet_pton(socket.AF_INET6, prefix)
+    with socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6) as s:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+        index = socket.if_nametoindex("eth0")
+        s.sendto(b"\x86\0\0\0" + struct.pack("!BBHII", 64, 0, 0, 0, 0) + option, ("ff02::1", 0, 0, index))
+
+
+def unfinished():
+    """Connections whose last acknowledgement is missing."""
+    with open("/proc/net/tcp") as f:
+        return sum(1 for line in f if line.split()[3] == "09")
 
 
 fresh = 0

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { comingIn } from './coming-in.ts'
 import { guardRules, startContainedPod, startTimeoutMs, type ContainedPod } from './contained-pod.ts'
+import { mustWork } from './must-work.ts'
 import { takingOver } from './taking-over.ts'
 import { waysOut } from './ways-out.ts'
 
@@ -9,22 +11,22 @@ beforeAll(async () => {
 }, startTimeoutMs)
 afterAll(() => pod.close())
 
-describe('taking over what the sidecar leaves behind', () => {
-  test.each(takingOver)('$name reaches nobody outside', async (way) => {
-    expect(await way.run(pod)).toEqual([])
-  })
-})
+const vectors = [...waysOut, ...takingOver, ...comingIn]
 
 describe('behind guard and sidecar', () => {
-  test.each(waysOut)('$name reaches nobody outside', async (way) => {
-    expect(await way.run(pod)).toEqual([])
+  test.each(vectors)('$name reaches nobody outside', async (vector) => {
+    expect(await vector.run(pod)).toEqual([])
+  })
+
+  test.each(mustWork)('$name', async (vector) => {
+    expect(await vector.run(pod)).toEqual([])
   })
 })
 
 describe('without the guard, which shows that these tests can see it', () => {
   beforeAll(() => pod.sandbox.nft('flush ruleset'))
   afterAll(() => pod.sandbox.nft(guardRules))
-  test.each(waysOut.filter(({ guarded }) => guarded))('$name is seen outside', async (way) => {
-    expect(await way.run(pod)).not.toEqual([])
+  test.each(vectors.filter(({ guarded }) => guarded))('$name is seen outside', async (vector) => {
+    expect(await vector.run(pod)).not.toEqual([])
   })
 })

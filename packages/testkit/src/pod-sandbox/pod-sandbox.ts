@@ -50,7 +50,10 @@ export const sandboxAddresses = {
 
 const device = 'eth0'
 /** Written in full, as frames are. */
-const neighbours = ['10.77.0.1', '10.77.0.2', 'fd77:0:0:0:0:0:0:1', 'fd77:0:0:0:0:0:0:2']
+const neighbours = ['10.77.0', 'fd77:0:0:0:0:0:0', 'fe80:0:0:0:0:ff:fe00'].flatMap((link) => {
+  const separator = link.includes(':') ? ':' : '.'
+  return [`${link}${separator}1`, `${link}${separator}2`]
+})
 const macs = { pod: '02:00:00:00:00:02', outside: '02:00:00:00:00:01' } as const
 const framesModule = fileURLToPath(new URL('frames.py', import.meta.url))
 const workspace = fileURLToPath(new URL('../../../..', import.meta.url))

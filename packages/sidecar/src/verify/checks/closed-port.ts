@@ -1,7 +1,7 @@
 import { contained, escaped, type Check } from './check.ts'
 import { connected } from './redirected-tcp.ts'
 
-/** The sidecar's own ports are not for the agent: it would speak to the listener without a destination. */
+/** What only the kubelet may ask is not for the agent. Listeners for the agent's traffic close what was not led to them. */
 export function closedPort(name: string, address: string, port: number): Check {
   return {
     name,

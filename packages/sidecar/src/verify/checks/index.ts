@@ -20,9 +20,5 @@ export const checks: readonly Check[] = [
   redirectedDns('DNS over UDP to another server, IPv6', 'udp', elsewhere.v6),
   redirectedDns('DNS over TCP to another server', 'tcp', elsewhere.v4),
   blockedIcmp,
-  ...loopback.flatMap((address) =>
-    Object.entries(sidecarPorts).map(([name, port]) =>
-      closedPort(`the sidecar's ${name} port at ${address}`, address, port),
-    ),
-  ),
+  ...loopback.map((address) => closedPort(`the sidecar's health port at ${address}`, address, sidecarPorts.health)),
 ]

@@ -1,0 +1,141 @@
+import { sidecarPorts } from '@chaperone/guard'
+import { sandboxAddresses } from '@chaperone/testkit'
+import { declaredPort, upstream, type ContainedPod } from './contained-pod.ts'
+import type { Vector } from './vector.ts'
+
+const { pod: podAddresses, gateway } = sandboxAddresses
+const pollMs = 20
+
+/** Runs until it holds; what never holds is the test's time-out to notice, or `attempts` polls. */
+async function eventually(what: string, holds: () => Promise<boolean>, attempts = 250): Promise<string[]> {
+  for (let attempt = 0; attempt < attempts; attempt += 1) {
+    if (await holds()) return []
+    await new Promise((resolve) => setTimeout(resolve, pollMs))
+  }
+  return [what]
+}
+
+const works = (name: string, run: (pod: ContainedPod) => Promise<readonly string[]>): Vector => ({
+  name,
+  guarded: false,
+  run,
+})
+
+/** A call of the agent whose value must be as expected. */
+const gives = (name: string, call: string, args: object, expected: (value: unknown) => boolean): Vector =>
+  works(name, async ({ agent }) => {
+    const outcome = await agent.call(call, { ...args })
+    if (outcome.kind === 'refused') return [`the agent was told ${outcome.errno}`]
+    return expected(outcome.value) ? [] : [`the agent got ${JSON.stringify(outcome.value)}`]
+  })
+
+const isAnswered = (value: unknown): boolean => (value as { code: number; answers: number }).answers === 1
+const isPage = (value: unknown): boolean => String(value).endsWith('outside')
+
+const overIpv6 = works(
+  'an allowed host is reached over IPv6, with neighbours to be found on both sides',
+  async ({ sandbox, agent, outside }) => {
+    await outside.value('answer', { name: 'six.wild.test', addresses: [upstream.v6] })
+    await sandbox.run('pod', 'ip', '-6', 'neigh', 'del', gateway.v6, 'dev', 'eth0')
+    await sandbox.run('outside', 'ip', '-6', 'neigh', 'flush', 'dev', 'eth0')
+    try {
+      const outcome = await agent.call('page', { host: 'six.wild.test' })
+      return outcome.kind === 'done' && isPage(outcome.value) ? [] : [`the agent got ${JSON.stringify(outcome)}`]
+    } finally {
+      await sandbox.run(
+        'pod',
+        'ip',
+        '-6',
+        'neigh',
+        'replace',
+        gateway.v6,
+        'lladdr',
+        '02:00:00:00:00:01',
+        'dev',
+        'eth0',
+        'nud',
+        'permanent',
+      )
+    }
+  },
+)
+
+const declared = (family: 'v4' | 'v6') =>
+  works(`peers read from a declared port over IP${family}`, async ({ agent, outside }) => {
+    const where = { address: podAddresses[family], port: declaredPort }
+    await agent.value('serve', where)
+    const outcome = await outside.call('read_from', where)
+    await agent.value('stop_serving', { port: declaredPort })
+    return outcome.kind === 'done' ? [] : [`the peer was told ${outcome.errno}`]
+  })
+
+const probed = works('the kubelet is told of the health of the sidecar', async ({ outside }) => {
+  const say = 'GET /livez HTTP/1.0\r\n\r\n'
+  const outcome = await outside.call('read_from', { address: podAddresses.v4, port: sidecarPorts.health, say })
+  return outcome.kind === 'done' && String(outcome.value).includes('200 OK')
+    ? []
+    : [`the kubelet got ${JSON.stringify(outcome)}`]
+})
+
+/** A loopback server of the agent, and a client of it. */
+const onLoopback = works('the agent reaches its own servers on loopback', async ({ agent }) => {
+  const where = { address: '127.0.0.1', port: 9001 }
+  await agent.value('serve', where)
+  const outcome = await agent.call('tcp_answer', { ...where, data: '' })
+  await agent.value('stop_serving', { port: where.port })
+  return outcome.kind === 'done' && outcome.value === "the agent's secret" ? [] : [`it got ${JSON.stringify(outcome)}`]
+})
+
+const datagramOnLoopback = works('datagrams of the agent arrive on loopback', async ({ agent }) => {
+  const where = { address: '127.0.0.1', port: 9002 }
+  await agent.value('serve_udp', where)
+  const sent = await agent.call('udp', where)
+  const problems = await eventually(
+    'it did not arrive',
+    async () => ((await agent.value('datagrams')) as string[]).length > 0,
+  )
+  await agent.value('stop_serving', { port: where.port })
+  return sent.kind === 'done' ? problems : [`the agent was told ${sent.errno}`]
+})
+
+/** The kernel acknowledges the last packet of a connection when the sidecar's socket is gone. */
+const closedInOrder = works('connections of the sidecar are closed in order', async ({ agent, outside }) => {
+  await agent.call('page', { host: 'steady.test' })
+  return eventually(
+    'the upstream waits for a last acknowledgement',
+    async () => (await outside.value('unfinished')) === 0,
+  )
+})
+
+const routed = works('a router on the link is heard', async ({ sandbox, outside }) => {
+  await outside.value('advertise_route', { prefix: '2001:db8:aaaa::' })
+  const heard = async (): Promise<boolean> =>
+    (await sandbox.run('pod', 'ip', '-6', 'route')).includes('2001:db8:aaaa::/64')
+  const problems = await eventually('it was not', heard)
+  if (problems.length === 0) await sandbox.run('pod', 'ip', '-6', 'route', 'del', '2001:db8:aaaa::/64')
+  return problems
+})
+
+/** What honest agents, the kubelet and peers rely on. */
+export const mustWork: readonly Vector[] = [
+  gives('an allowed host is reached through the sidecar', 'page', { host: 'steady.test' }, isPage),
+  overIpv6,
+  gives('DNS over UDP is answered', 'ask', { name: 'steady.test' }, isAnswered),
+  gives('DNS over TCP is answered', 'ask', { name: 'steady.test', transport: 'tcp' }, isAnswered),
+  gives(
+    'DNS over IPv6 is answered, whatever the server',
+    'ask',
+    { name: 'steady.test', server: '2001:db8::53' },
+    isAnswered,
+  ),
+  gives('who goes where no rule leads is told so', 'page', { host: 'unnamed.test' }, (value) =>
+    String(value).startsWith('HTTP/1.1 403'),
+  ),
+  declared('v4'),
+  declared('v6'),
+  probed,
+  onLoopback,
+  datagramOnLoopback,
+  closedInOrder,
+  routed,
+]

@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { startContainedPod, startTimeoutMs, type ContainedPod } from './contained-pod.ts'
+import { rebinding, tunnels } from './names.ts'
+
+let pod: ContainedPod
+beforeAll(async () => {
+  pod = await startContainedPod()
+}, startTimeoutMs)
+afterAll(() => pod.close())
+
+/** A page through the sidecar; some take as long as a remembered answer lives. */
+const pageMs = 30_000
+
+describe('names', () => {
+  test.each([...tunnels, ...rebinding])(
+    '$name reaches nobody outside',
+    async (vector) => expect(await vector.run(pod)).toEqual([]),
+    pageMs,
+  )
+
+  test.each(['HTTPS', 'SVCB', 'TXT', 'ANY'])(
+    'a question of type %s has no answer, also about an allowed host',
+    async (kind) => {
+      expect(await pod.agent.value('ask', { name: 'steady.test', kind })).toEqual({ code: 0, answers: 0 })
+    },
+  )
+})
+
+/** Records are written and shipped in batches. */
+const recordMs = 30_000
+
+describe('an attempt is found in the audit log:', () => {
+  test(
+    'a connection to the listener itself',
+    async () => {
+      await pod.agent.call('tcp', { address: '127.0.0.1', port: 15_001 })
+      await pod.recorded('bypass.attempt', { 'chaperone.decision': 'deny' })
+    },
+    recordMs,
+  )
+
+  test(
+    'a protocol that nobody knows',
+    async () => {
+      await pod.agent.call('tcp', { address: '192.0.2.1', port: 4444 })
+      await pod.recorded('connection.blocked', { 'server.address': '192.0.2.1', 'server.port': 4444 })
+    },
+    recordMs,
+  )
+
+  test(
+    'a forbidden address behind an allowed name',
+    async () => {
+      await pod.outside.value('answer', { name: 'inside.wild.test', addresses: ['169.254.169.254'] })
+      await pod.agent.value('page', { host: 'inside.wild.test' })
+      await pod.recorded('response', {
+        'server.address': 'inside.wild.test',
+        'chaperone.reason': 'DestinationForbidden',
+      })
+    },
+    recordMs,
+  )
+
+  test.each([
+    ['a name that no rule names', { name: 'unnamed.tunnel.test' }],
+    ['a name that is no host name', { name: 'data_below.tunnel.test' }],
+    ['a type that nobody needs', { name: 'texts.tunnel.test', kind: 'TXT' }],
+  ])(
+    '%s',
+    async (_, question) => {
+      await pod.agent.call('ask', question)
+      await pod.recorded('dns', { 'dns.question.name': question.name, 'chaperone.decision': 'deny' })
+    },
+    recordMs,
+  )
+
+  test(
+    'more questions than anybody asks',
+    async () => {
+      await pod.agent.value('flood', { name: 'steady.test' })
+      await pod.recorded('dns', { 'chaperone.reason': 'LimitExceeded' })
+    },
+    recordMs,
+  )
+})
