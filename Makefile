@@ -33,6 +33,10 @@ unit: ## pure tests, less than a minute; only="pattern" runs some
 integration: ## tests with real servers on this machine; only="pattern" runs some
 	@$(run) tools/apt.sh integration; e2e/cluster/build.sh; $(jest) integration
 
+.PHONY: mutation
+mutation: ## take the guard apart, piece by piece, and print which test notices; needs root
+	@$(run) tools/apt.sh integration; node packages/sidecar/test/containment/print-mutations.ts
+
 .PHONY: e2e
 e2e: e2e-up ## journeys on the cluster, which stays up; only="pattern" runs some
 	@$(run) eval "$$(e2e/cluster/cluster.sh env)"; $(jest) e2e --runInBand

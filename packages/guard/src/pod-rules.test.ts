@@ -18,7 +18,7 @@ test('an agent cannot declare the health port of the sidecar and answer there it
 })
 
 test('a pod that declares no port answers nobody', () => {
-  expect(podRules({ proxyUid: 1, inboundPorts: [] })).not.toContain('ct direction reply')
+  expect(podRules({ proxyUid: 1, inboundPorts: [] })).not.toContain('tcp sport')
 })
 
 test('multicast listener reports, a covert channel, are not let out', () => {

@@ -12,6 +12,13 @@ export {
   type KubeCall,
 } from './kube-apiserver.ts'
 export { type Frame } from './pod-sandbox/frame.ts'
-export { createPodSandbox, root, sandboxAddresses, type Identity, type PodSandbox } from './pod-sandbox/pod-sandbox.ts'
+export {
+  createPodSandbox,
+  knowGateway,
+  root,
+  sandboxAddresses,
+  type Identity,
+  type PodSandbox,
+} from './pod-sandbox/pod-sandbox.ts'
 export { type Outcome, type PythonActor } from './pod-sandbox/python-actor.ts'
 export { createTestAuthority, type TestAuthority } from './test-authority.ts'

@@ -43,6 +43,17 @@ def tcp(address, port, protocol=0, from_port=0):
         return {"from_port": s.getsockname()[1]}
 
 
+def leave_unsent(address, port):
+    """Says more than the other side takes, and closes: the rest is the kernel's to send, for nobody."""
+    with socket.create_connection((address, port), QUIET_S) as s:
+        s.setblocking(False)
+        try:
+            while True:
+                s.send(SECRET * 1000)
+        except BlockingIOError:
+            pass
+
+
 def tcp_answer(address, port, data):
     """Connects, says `data` and reads to the end."""
     with socket.create_connection((address, port), PATIENCE_S) as s:
@@ -130,6 +141,13 @@ def join(group, device="eth0"):
 def raw(address, protocol):
     with socket.socket(family_of(address), socket.SOCK_RAW, protocol) as s:
         s.sendto(SECRET, (address, 0))
+
+
+def invalid_segment(address, from_port):
+    """TCP with flags that conntrack takes for nothing, so that it is not redirected either."""
+    segment = struct.pack("!HHIIBBHHH", from_port, 443, 1, 1, 5 << 4, 0x03, 1024, 0, 0) + SECRET
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as s:
+        s.sendto(segment, (address, 0))
 
 
 def forged_neighbour_solicitation(target):

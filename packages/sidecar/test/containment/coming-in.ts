@@ -21,8 +21,12 @@ const served = (name: string, where: { address: string; port: number; protocol?:
   },
 })
 
-/** What a peer gets to read, and every frame that came out while it tried. */
-async function read(pod: ContainedPod, where: { address: string; port: number }, fromPort = 0): Promise<string[]> {
+/** What a peer gets to read of a server of the agent, and every frame that came out while it tried. */
+export async function read(
+  pod: ContainedPod,
+  where: { address: string; port: number },
+  fromPort = 0,
+): Promise<string[]> {
   await pod.sandbox.frames()
   const { address, port } = where
   const outcome = await pod.outside.call('read_from', { address, port, from_port: fromPort })
@@ -70,34 +74,6 @@ export const comingIn: readonly Vector[] = [
 
 const health = sidecarPorts.health
 
-/**
- * A peer that spoke to the sidecar connects again from the same port: conntrack takes it for the connection it knows,
- * which has the mark of the sidecar, and what the agent leaves unsent when it closes has no owner.
- */
-const inherited: Vector = {
-  name: 'a server of the agent on the health port, to a peer that the sidecar had answered,',
-  guarded: false,
-  async run(pod) {
-    const fromPort = 40_001
-    await pod.sidecar.start()
-    const say = 'GET /livez HTTP/1.1\r\nhost: pod\r\n\r\n'
-    await pod.outside.value('read_from', {
-      address: v4,
-      port: health,
-      say,
-      from_port: fromPort,
-      patient: true,
-      keep: true,
-    })
-    await pod.outside.value('drop_kept', { from_port: fromPort })
-    await pod.sidecar.kill()
-    await pod.agent.value('serve', { address: v4, port: health })
-    const leaks = await read(pod, { address: v4, port: health }, fromPort)
-    await pod.agent.value('stop_serving', { port: health })
-    return leaks
-  },
-}
-
 /** While the sidecar is dead, anybody may have its ports; they must be of no use. */
 export const squatting: readonly Vector[] = [
   served('a server of the agent on the health port of a dead sidecar', { address: v4, port: health }),
@@ -111,5 +87,4 @@ export const squatting: readonly Vector[] = [
     address: '0.0.0.0',
     port: sidecarPorts.transparent,
   }),
-  inherited,
 ]

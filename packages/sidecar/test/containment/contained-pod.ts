@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseExport } from '@chaperone/audit'
-import { podRules } from '@chaperone/guard'
+import { podRules, sidecarPorts } from '@chaperone/guard'
 import {
   createPodSandbox,
   root,
@@ -91,6 +91,7 @@ async function fill(sandbox: PodSandbox): Promise<ContainedPod> {
   }
   await pod.outside.value('serve_dns', { address: sandboxAddresses.gateway.v4 })
   for (const address of [upstream.v4, upstream.v6]) await pod.outside.value('serve_http', { address, port: 80 })
+  await pod.outside.value('serve_http', { address: upstream.v4, port: sidecarPorts.health })
   await pod.outside.value('serve_http', { address: resetting, port: 80, resets: true })
   await pod.outside.value('answer', { name: 'steady.test', addresses: [upstream.v4] })
   await pod.sidecar.start()

@@ -8,6 +8,7 @@ import {
   type ControlEvent,
   type Heartbeat,
 } from '@chaperone/api'
+import { sidecarPorts } from '@chaperone/guard'
 import { resolvePolicy } from '@chaperone/policy'
 
 /** Plays the operator for one sidecar, over a unix socket. */
@@ -26,7 +27,9 @@ const session = {
   metadata: { name: 'vectors', namespace: 'default', uid: 'session' },
   spec: {
     agent: { name: 'hostile' },
-    egress: { rules: [{ name: 'web', to: { hosts: allowedHosts, ports: [80, 443] }, action: 'Allow' }] },
+    egress: {
+      rules: [{ name: 'web', to: { hosts: allowedHosts, ports: [80, 443, sidecarPorts.health] }, action: 'Allow' }],
+    },
     audit: { level: 'Metadata' },
   },
 }

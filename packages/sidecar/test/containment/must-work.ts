@@ -1,5 +1,5 @@
 import { sidecarPorts } from '@chaperone/guard'
-import { sandboxAddresses } from '@chaperone/testkit'
+import { knowGateway, sandboxAddresses, type PodSandbox } from '@chaperone/testkit'
 import { declaredPort, upstream, type ContainedPod } from './contained-pod.ts'
 import type { Vector } from './vector.ts'
 
@@ -32,33 +32,18 @@ const gives = (name: string, call: string, args: object, expected: (value: unkno
 const isAnswered = (value: unknown): boolean => (value as { code: number; answers: number }).answers === 1
 const isPage = (value: unknown): boolean => String(value).endsWith('outside')
 
-const overIpv6 = works(
-  'an allowed host is reached over IPv6, with neighbours to be found on both sides',
-  async ({ sandbox, agent, outside }) => {
+/** Over IPv6, after `forget` has made one side forget the other. */
+const overIpv6 = (name: string, forget: (sandbox: PodSandbox) => Promise<unknown>): Vector =>
+  works(name, async ({ sandbox, agent, outside }) => {
     await outside.value('answer', { name: 'six.wild.test', addresses: [upstream.v6] })
-    await sandbox.run('pod', 'ip', '-6', 'neigh', 'del', gateway.v6, 'dev', 'eth0')
-    await sandbox.run('outside', 'ip', '-6', 'neigh', 'flush', 'dev', 'eth0')
+    await forget(sandbox)
     try {
       const outcome = await agent.call('page', { host: 'six.wild.test' })
       return outcome.kind === 'done' && isPage(outcome.value) ? [] : [`the agent got ${JSON.stringify(outcome)}`]
     } finally {
-      await sandbox.run(
-        'pod',
-        'ip',
-        '-6',
-        'neigh',
-        'replace',
-        gateway.v6,
-        'lladdr',
-        '02:00:00:00:00:01',
-        'dev',
-        'eth0',
-        'nud',
-        'permanent',
-      )
+      await knowGateway(sandbox)
     }
-  },
-)
+  })
 
 const declared = (family: 'v4' | 'v6') =>
   works(`peers read from a declared port over IP${family}`, async ({ agent, outside }) => {
@@ -107,6 +92,31 @@ const closedInOrder = works('connections of the sidecar are closed in order', as
   )
 })
 
+/** A router says that a packet was too big (RFC 1191 §4); without it, large answers never arrive. */
+const pathFound = works('the pod is told that a packet was too big', async ({ sandbox, outside }) => {
+  const say = 'GET /livez HTTP/1.1\r\nhost: pod\r\n\r\n'
+  await sandbox.frames()
+  await outside.value('read_from', {
+    address: podAddresses.v4,
+    port: sidecarPorts.health,
+    say,
+    patient: true,
+    keep: true,
+    from_port: 40_002,
+  })
+  const last = (await sandbox.frames()).findLast(
+    ({ fromPort, payload }) => fromPort === sidecarPorts.health && payload.length > 0,
+  )
+  if (last === undefined) return ['nothing was answered']
+  await outside.value('too_big', { packet: last.packet.toString('hex'), mtu: 1300 })
+  const told = async (): Promise<boolean> =>
+    (await sandbox.run('pod', 'ip', 'route', 'get', gateway.v4)).includes('mtu 1300')
+  const problems = await eventually('it was not', told)
+  await outside.value('close_kept', { from_port: 40_002 })
+  await sandbox.run('pod', 'ip', 'route', 'flush', 'cache')
+  return problems
+})
+
 const routed = works('a router on the link is heard', async ({ sandbox, outside }) => {
   await outside.value('advertise_route', { prefix: '2001:db8:aaaa::' })
   const heard = async (): Promise<boolean> =>
@@ -119,7 +129,18 @@ const routed = works('a router on the link is heard', async ({ sandbox, outside 
 /** What honest agents, the kubelet and peers rely on. */
 export const mustWork: readonly Vector[] = [
   gives('an allowed host is reached through the sidecar', 'page', { host: 'steady.test' }, isPage),
-  overIpv6,
+  overIpv6('an allowed host is reached over IPv6, when the pod has to find its gateway', ({ run }) =>
+    run('pod', 'ip', '-6', 'neigh', 'del', gateway.v6, 'dev', 'eth0'),
+  ),
+  overIpv6('an allowed host is reached over IPv6, when its gateway has to find the pod', ({ run }) =>
+    run('outside', 'ip', '-6', 'neigh', 'flush', 'dev', 'eth0'),
+  ),
+  gives(
+    'an allowed host is reached on the number of the health port',
+    'page',
+    { host: 'steady.test', port: sidecarPorts.health },
+    isPage,
+  ),
   gives('DNS over UDP is answered', 'ask', { name: 'steady.test' }, isAnswered),
   gives('DNS over TCP is answered', 'ask', { name: 'steady.test', transport: 'tcp' }, isAnswered),
   gives(
@@ -137,5 +158,6 @@ export const mustWork: readonly Vector[] = [
   onLoopback,
   datagramOnLoopback,
   closedInOrder,
+  pathFound,
   routed,
 ]

@@ -103,6 +103,10 @@ def read_from(address, port, say="", from_port=0, patient=False, keep=False):
             s.close()
 
 
+def close_kept(from_port):
+    kept.pop(from_port).close()
+
+
 def drop_kept(from_port):
     """Closes without a word to the other side."""
     s = kept.pop(from_port)
@@ -120,6 +124,18 @@ def send_to(address, port, say):
 def ping(address):
     with socket.socket(family_of(address), socket.SOCK_RAW, 58 if ":" in address else 1) as s:
         s.sendto(b"\x80\0\0\0\0\x01\0\x01" if ":" in address else b"\x08\0\xf7\xfd\0\x01\0\x01", (address, 0))
+
+
+def too_big(packet, mtu):
+    """ICMP type 3, code 4 (RFC 1191 §4), about the packet that would come after one that was seen."""
+    seen = bytes.fromhex(packet)
+    after = struct.unpack("!I", seen[24:28])[0] + len(seen) - 20 - (seen[32] >> 4) * 4
+    body = struct.pack("!BBHHH", 3, 4, 0, 0, mtu) + seen[:24] + struct.pack("!I", after & 0xFFFFFFFF)
+    total = sum(struct.unpack(f"!{len(body) // 2}H", body))
+    total = (total & 0xFFFF) + (total >> 16)
+    check = ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as s:
+        s.sendto(body[:2] + struct.pack("!H", check) + body[4:], (socket.inet_ntoa(seen[12:16]), 0))
 
 
 def advertise_route(prefix):

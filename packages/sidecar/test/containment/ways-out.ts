@@ -176,6 +176,12 @@ const withRawSockets: readonly Attempt[] = [
     args: { target: 'fe80::1' },
   },
   {
+    name: 'an invalid TCP segment from a declared port with CAP_NET_RAW',
+    by: 'rawAgent',
+    call: 'invalid_segment',
+    args: { address: elsewhere.v4, from_port: 8080 },
+  },
+  {
     name: 'a datagram with the mark of the sidecar, set with CAP_NET_RAW,',
     by: 'rawAgent',
     call: 'marked_udp',
@@ -200,6 +206,7 @@ const others: readonly Attempt[] = [
       call: 'tcp',
       args: { address: family === 'v4' ? '127.0.0.1' : '::1', port },
       guarded: false,
+      ...(what === 'health' ? { told: 'ECONNREFUSED' } : {}),
     })),
   ),
 ]

@@ -8,6 +8,8 @@ export interface Frame {
   readonly fromPort?: number
   /** Bytes above the transport header; of ICMP, above its four bytes. */
   readonly payload: Buffer
+  /** From the network header on. */
+  readonly packet: Buffer
   /** For failure messages. */
   readonly text: string
 }
@@ -18,7 +20,11 @@ const ethernetBytes = 14
 const ipv6Bytes = 40
 
 export function parseFrame(bytes: Buffer): Frame {
-  const rest = bytes.subarray(ethernetBytes)
+  const packet = bytes.subarray(ethernetBytes)
+  return { packet, ...parsePacket(bytes, packet) }
+}
+
+function parsePacket(bytes: Buffer, rest: Buffer): Omit<Frame, 'packet'> {
   switch (bytes.readUInt16BE(12)) {
     case etherTypes.arp:
       return {
@@ -42,7 +48,7 @@ export function parseFrame(bytes: Buffer): Frame {
   }
 }
 
-function transport(number: number, ends: { from: string; to: string }, packet: Buffer): Frame {
+function transport(number: number, ends: { from: string; to: string }, packet: Buffer): Omit<Frame, 'packet'> {
   const protocol = protocols[number] ?? 'other'
   const arrow = `${ends.from} → ${ends.to}`
   if (protocol !== 'tcp' && protocol !== 'udp') {

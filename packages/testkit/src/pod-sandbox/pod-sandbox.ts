@@ -87,6 +87,7 @@ async function build(closers: (() => void)[]): Promise<Omit<PodSandbox, 'close'>
     return started
   }
   await connect(run, holders.outside.pid ?? -1)
+  await knowGateway({ run })
   await furnish(run, directory)
   const watch = await actor('outside', root, framesModule)
   const beacons = await actor('pod', root, framesModule)
@@ -166,7 +167,6 @@ async function connect(run: Run, outside: number): Promise<void> {
     const [flag, length, nodad] = family === 'v4' ? (['-4', 32, []] as const) : (['-6', 128, ['nodad']] as const)
     const { [family]: gateway } = sandboxAddresses.gateway
     await run('pod', 'ip', flag, 'route', 'add', 'default', 'via', gateway)
-    await run('pod', 'ip', 'neigh', 'replace', gateway, 'lladdr', macs.outside, 'dev', device, 'nud', 'permanent')
     await run(
       'outside',
       'ip',
@@ -182,6 +182,12 @@ async function connect(run: Run, outside: number): Promise<void> {
     await run('outside', 'ip', flag, 'route', 'add', link, 'dev', device, 'table', 'local')
     await run('outside', 'ip', flag, 'route', 'add', 'local', 'default', 'dev', 'lo', 'table', 'local')
   }
+}
+
+/** Writes the gateway's addresses down, so that what is sent leaves at once and not after a question on the link. */
+export async function knowGateway({ run }: Pick<PodSandbox, 'run'>): Promise<void> {
+  for (const gateway of Object.values(sandboxAddresses.gateway))
+    await run('pod', 'ip', 'neigh', 'replace', gateway, 'lladdr', macs.outside, 'dev', device, 'nud', 'permanent')
 }
 
 /** What runtimes give a pod; and group reports at once, where the kernel would wait for up to ten seconds. */
