@@ -419,6 +419,11 @@ def read_file(path):
         return f.read(1).decode("latin-1")
 
 
+def connect_unix(path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.connect(path)
+
+
 def abstract_sockets():
     """Of every process of the network namespace."""
     with open("/proc/net/unix") as f:

@@ -28,6 +28,8 @@ export interface ContainedPod {
   readonly rawAgent: PythonActor
   readonly outside: PythonActor
   readonly sidecar: Sidecar
+  /** The folder of the sidecar's volumes, which no other container mounts. */
+  readonly volumes: string
   /** Waits for a record of the sidecar, from the first one on. */
   recorded(kind: string, attributes: Readonly<Record<string, unknown>>): Promise<void>
   close(): Promise<void>
@@ -70,7 +72,8 @@ export async function startContainedPod(): Promise<ContainedPod> {
 
 async function fill(sandbox: PodSandbox): Promise<ContainedPod> {
   const own = join(sandbox.directory, 'sidecar')
-  mkdirSync(own, { mode: 0o700 })
+  // Open to all, so that what is inside has to protect itself.
+  mkdirSync(own, { mode: 0o711 })
   const director = await startDirector(join(own, 'control.sock'))
   for (const path of [own, join(own, 'control.sock')]) chownSync(path, proxyUid, proxyUid)
   await sandbox.nft(guardRules)
@@ -82,6 +85,7 @@ async function fill(sandbox: PodSandbox): Promise<ContainedPod> {
     rawAgent: await agentOf({ uid: 2000, capabilities: ['net_raw'] }),
     outside: await sandbox.actor('outside', root, fileOf('outside.py')),
     sidecar: sidecarIn(sandbox, own, director),
+    volumes: own,
     recorded: (kind, attributes) => untilRecorded(join(own, 'audit.jsonl'), kind, attributes),
     async close() {
       await pod.sidecar.kill()

@@ -9,7 +9,7 @@ beforeAll(async () => {
 afterAll(() => pod.close())
 
 /** All vectors run where nobody notices. */
-const mutantMs = 60_000
+const mutantMs = 120_000
 
 test(
   'nobody finds anything wrong with the rules as they are',
