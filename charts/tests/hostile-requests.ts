@@ -74,11 +74,7 @@ const forged: readonly (readonly [title: string, names: string, change: (pod: Ho
     (pod) => rules(pod, (text) => text.replace('oifname "lo" accept', 'oifname "lo" accept\n    meta skuid 0 accept')),
   ],
   ['with a rule less', 'rule set', (pod) => rules(pod, (text) => text.replace('policy drop', 'policy accept'))],
-  [
-    'with the rules for another uid',
-    'rule set',
-    (pod) => rules(pod, (text) => text.replaceAll('skuid 424242', 'skuid 1000')),
-  ],
+  ['with the rules for another uid', 'rule set', (pod) => rules(pod, (text) => text.replaceAll('424242', '1000'))],
   [
     'with another verdict on the line of open ports',
     'declared ports',
@@ -113,7 +109,7 @@ const forged: readonly (readonly [title: string, names: string, change: (pod: Ho
     (pod) => {
       for (const each of [guard(pod), sidecar(pod)]) each.securityContext['runAsUser'] = 1337
       verify(pod).securityContext['runAsUser'] = 1336
-      rules(pod, (text) => text.replaceAll('skuid 424242', 'skuid 1337'))
+      rules(pod, (text) => text.replaceAll('424242', '1337'))
       pod.metadata.annotations['chaperone.dev/proxy-uid'] = '1337'
     },
   ],
