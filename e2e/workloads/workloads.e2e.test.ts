@@ -1,4 +1,7 @@
 // Every kind of workload that makes pods of agents: works, or says early and on its owner why not.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { createKubectl, image, installChaperone, type Kubectl } from '../harness/cluster.ts'
 import { command, eventually, start } from '../harness/command.ts'
@@ -166,7 +169,12 @@ describe('a StatefulSet with probes, ports and an init container of the user', (
 
   test('logs, exec and cp work as ever', async () => {
     expect((await inPod(pod, 'echo', 'hello')).stdout).toBe('hello\n')
-    expect((await command('kubectl', ['cp', '-n', namespace, `${pod}:/etc/hostname`, '/dev/stdout'])).code).toBe(0)
+    const directory = mkdtempSync(join(tmpdir(), 'workloads-'))
+    writeFileSync(join(directory, 'to'), 'there and back')
+    await kubectl('cp', '-n', namespace, join(directory, 'to'), `${pod}:/tmp/copied`)
+    await kubectl('cp', '-n', namespace, `${pod}:/tmp/copied`, join(directory, 'from'))
+    expect(readFileSync(join(directory, 'from'), 'utf8')).toBe('there and back')
+    rmSync(directory, { recursive: true })
     expect(await kubectl('logs', '-n', namespace, pod)).toBe('')
   })
 
