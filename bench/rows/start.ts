@@ -36,7 +36,7 @@ async function startOnce(run: number): Promise<number> {
   const from = performance.now()
   const { child, stop } = start(
     process.execPath,
-    ['--disallow-code-generation-from-strings', '--liftoff-only', sidecar],
+    ['--disallow-code-generation-from-strings', '--liftoff-only', '--max-semi-space-size=2', sidecar],
     {
       core: 'proxy',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -18,6 +18,9 @@ export interface SidecarOptions {
   readonly environment: Readonly<Record<string, string>>
 }
 
+/** As in the image (images/sidecar/Dockerfile). */
+const sidecarFlags = ['--disallow-code-generation-from-strings', '--liftoff-only', '--max-semi-space-size=2']
+
 /** Beside the installed program; in a checkout, the source that Node runs as it is. */
 function sidecarProgram(): string {
   const bundled = fileURLToPath(new URL('sidecar/sidecar.mjs', import.meta.url))
@@ -31,7 +34,7 @@ function sidecarProgram(): string {
 export function startSidecar(options: SidecarOptions): ChildProcess {
   const { files } = options
   const log = openSync(files.sidecarLog, 'a', 0o600)
-  return spawn(process.execPath, ['--disallow-code-generation-from-strings', '--liftoff-only', sidecarProgram()], {
+  return spawn(process.execPath, [...sidecarFlags, sidecarProgram()], {
     stdio: ['ignore', log, log, 'ipc'],
     // A session of its own: Ctrl-C is for the agent, whose last acts are still to be judged and recorded.
     detached: true,
