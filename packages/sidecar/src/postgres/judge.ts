@@ -100,7 +100,7 @@ export function createJudge(ports: JudgePorts): Judge {
     },
     peek(sql) {
       const verdict = engine.policy.peek(actionOf(sql))
-      return verdict.kind === 'deny' ? denied({ ...verdict, kind: 'refuse' }) : undefined
+      return verdict.kind === 'deny' ? refuse({ ...verdict, kind: 'refuse' }) : undefined
     },
     cancelHeld: () => hold.cancel(),
   }
