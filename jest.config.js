@@ -1,5 +1,6 @@
-// Three projects, told apart by file name: pure tests sit beside the code (*.test.ts), tests that start real servers
-// are *.integration.test.ts, journeys on a real cluster are e2e/<journey>/*.e2e.test.ts.
+// Four projects, told apart by file name: pure tests sit beside the code (*.test.ts), tests that start real servers
+// are *.integration.test.ts, journeys on a real cluster are e2e/<journey>/*.e2e.test.ts, and *.alone.e2e.test.ts when they take
+// away or change what the others rely on: those run one by one.
 const shared = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
@@ -27,6 +28,13 @@ export default {
       roots: ['<rootDir>/packages', '<rootDir>/charts/tests'],
       testMatch: ['**/*.integration.test.ts'],
     },
-    { ...shared, displayName: 'e2e', roots: ['<rootDir>/e2e'], testMatch: ['**/*.e2e.test.ts'] },
+    {
+      ...shared,
+      displayName: 'e2e',
+      roots: ['<rootDir>/e2e'],
+      testMatch: ['**/*.e2e.test.ts'],
+      testPathIgnorePatterns: ['\\.alone\\.e2e\\.test\\.ts$'],
+    },
+    { ...shared, displayName: 'e2e-alone', roots: ['<rootDir>/e2e'], testMatch: ['**/*.alone.e2e.test.ts'] },
   ],
 }

@@ -31,10 +31,10 @@ step() {
   fi
 }
 
-# jest PROJECT
+# jest PROJECT FLAG...
 jest() {
   jest_runs+=("$results/$1.json")
-  node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js --selectProjects "$1" --ci $([ "$1" = e2e ] && echo --runInBand || echo --randomize) \
+  node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js --selectProjects "$1" --ci "${@:2}" \
     --json --outputFile="$results/$1.json" >/dev/null
 }
 
@@ -73,11 +73,12 @@ step format pnpm --silent format:check
 step lint pnpm --silent lint
 step types pnpm --silent types
 step generated pnpm --silent generate:check
-step unit jest unit
+step unit jest unit --randomize
 # Integration tests start an API server, and the collector goes into an image.
 step programs install_programs
-step integration jest integration
-step build node tools/build.ts && step images build_images && step cluster use_cluster && step e2e jest e2e
+step integration jest integration --randomize --maxWorkers=2
+step build node tools/build.ts && step images build_images && step cluster use_cluster &&
+  { step journeys jest e2e --maxWorkers=2; step 'journeys alone' jest e2e-alone --runInBand; }
 
 [ ${#failed_steps[@]} -eq 0 ] || printf 'failed steps: %s\n' "${failed_steps[*]}"
 print_total "${jest_runs[@]}"

@@ -42,7 +42,13 @@ const system = 'chaperone-system'
 
 /** Installs, or changes, as the README says, with the images of this checkout; `settings` are `value.path=value`. */
 export async function installChaperone(...settings: string[]): Promise<void> {
-  await output('helm', installArguments(...settings), { timeoutMs: 200_000 })
+  // Journeys that begin at the same time install the same; Helm lets one at a time.
+  const { code, stderr } = await eventually(
+    () => command('helm', installArguments(...settings), { timeoutMs: 200_000 }),
+    (result) => result.code === 0 || !result.stderr.includes('another operation'),
+    240_000,
+  )
+  if (code !== 0) throw new Error(`helm exited with ${code}\n${stderr}`)
   // Helm waits for new replicas, not for the end of old ones, which still answer with the old settings.
   await eventually(
     () => createKubectl()('get', 'pods', '-n', system, '-l', 'app.kubernetes.io/component=operator', '-o', 'name'),
