@@ -14,6 +14,7 @@ export const chainAttributes = {
 /** INFO of the OpenTelemetry logs data model. */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum lives in a package that we need for nothing else
 const severityInfo = 9 as NonNullable<ReadableLogRecord['severityNumber']>
+const severityText = 'INFO'
 const scope = { name: 'chaperone.dev/audit', version: '1' }
 
 /** An ExportLogsServiceRequest, encoded by the OpenTelemetry libraries. */
@@ -42,7 +43,7 @@ function readableRecord(
     hrTime: time,
     hrTimeObserved: time,
     severityNumber: severityInfo,
-    severityText: 'INFO',
+    severityText,
     eventName: `chaperone.${record.kind}`,
     ...(record.body === undefined ? {} : { body: record.body }),
     attributes: {
@@ -50,13 +51,16 @@ function readableRecord(
       [chainAttributes.seq]: record.seq,
       [chainAttributes.prevHash]: record.prevHash,
       [chainAttributes.hash]: record.hash,
-      [chainAttributes.id]: `${resource['k8s.pod.uid'] ?? ''}/${record.seq}`,
+      [chainAttributes.id]: recordId(resource, record.seq),
     },
     resource: otelResource,
     instrumentationScope: scope,
     droppedAttributesCount: 0,
   }
 }
+
+/** What a receiver knows a record by that comes twice. */
+const recordId = (resource: AuditResource, seq: number): string => `${resource['k8s.pod.uid'] ?? ''}/${seq}`
 
 export interface DecodedRecord {
   readonly resource: AuditResource
@@ -80,6 +84,9 @@ interface OtlpRequest {
       readonly scope?: { readonly name?: string }
       readonly logRecords?: readonly {
         readonly timeUnixNano?: string | number
+        readonly observedTimeUnixNano?: string | number
+        readonly severityNumber?: number
+        readonly severityText?: string
         readonly eventName?: string
         readonly body?: OtlpValue
         readonly attributes?: readonly OtlpAttribute[]
@@ -102,12 +109,19 @@ export function decodeOtlpJson(request: unknown): (DecodedRecord | undefined)[] 
           [chainAttributes.seq]: seq,
           [chainAttributes.prevHash]: prevHash,
           [chainAttributes.hash]: hash,
-          [chainAttributes.id]: _id,
+          [chainAttributes.id]: id,
           ...attributes
         } = attributesOf(log.attributes)
         const kind = recordKinds.find((candidate) => log.eventName === `chaperone.${candidate}`)
         if (kind === undefined || typeof seq !== 'number' || typeof prevHash !== 'string' || typeof hash !== 'string')
           return undefined
+        // The hash does not cover what follows from the rest; it must still say what we wrote.
+        const isAsWritten =
+          id === recordId(resource, seq) &&
+          log.severityNumber === severityInfo &&
+          log.severityText === severityText &&
+          log.observedTimeUnixNano === log.timeUnixNano
+        if (!isAsWritten) return undefined
         const record = {
           seq,
           time: String(log.timeUnixNano),

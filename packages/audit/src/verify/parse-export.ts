@@ -20,7 +20,7 @@ export function parseExport(text: string): (ExportedRecord | BrokenLine)[] {
     if (content.trim() === '') return []
     try {
       return decodeOtlpJson(JSON.parse(content)).map((decoded) =>
-        decoded === undefined ? { line, broken: 'a record without sequence, hash or kind' } : { ...decoded, line },
+        decoded === undefined ? { line, broken: 'a record that is not as it was written' } : { ...decoded, line },
       )
     } catch {
       return [{ line, broken: 'not JSON' }]

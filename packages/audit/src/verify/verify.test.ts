@@ -152,3 +152,14 @@ function withoutChaff(line: string): unknown {
     'broken' in entry ? entry.broken : { resource: entry.resource, record: entry.record },
   )
 }
+
+test.each([
+  ['its severity', '"severityText":"INFO"', '"severityText":"WARN"'],
+  ['its level', '"severityNumber":9', '"severityNumber":17'],
+  ['when it was observed', /"observedTimeUnixNano":"\d+"/, '"observedTimeUnixNano":"1"'],
+  ['what receivers know it by', '"pod-1/3"', '"pod-1/4"'],
+])('a record that says otherwise of %s than was written is no record, though no hash covers that', (_, from, to) => {
+  const changed = lines.map((line, index) => (index === 2 ? line.replace(from, to) : line))
+  expect(changed[2]).not.toBe(lines[2])
+  expect(JSON.stringify(verify(changed))).toContain('not as it was written')
+})
