@@ -39,5 +39,5 @@ for name in "$@"; do
   build_image "localhost/$name:dev" "$folder/Dockerfile" "$context" "$archive.part"
   mv "$archive.part" "$archive"
   keep_key "$archive" "$key"
-  say "built $name in $((SECONDS - started)) s, $(du -h "$archive" | cut -f1)"
+  say "built $archive in $((SECONDS - started)) s, $(du -h "$archive" | cut -f1)"
 done

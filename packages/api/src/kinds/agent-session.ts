@@ -81,7 +81,8 @@ const spec = withRules(
           maxItems: 16,
           ...atomicList,
           default: [],
-          description: 'Reusable policies. In each list, these and the inline rules, the first rule that matches decides for the list; across lists Deny beats Approve beats Allow. Cluster policies come before them, and their Deny is final. A missing one denies everything.',
+          description:
+            'Reusable policies. In each list, these and the inline rules, the first rule that matches decides for the list; across lists Deny beats Approve beats Allow. Cluster policies come before them, and their Deny is final. A missing one denies everything.',
         },
       ),
       egress: object(

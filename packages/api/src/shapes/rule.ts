@@ -18,7 +18,7 @@ const destination = object(
       maxItems: 64,
       ...setList,
       description:
-        'Host names as the agent uses them. Chaperone resolves them itself; the address the agent dialled is never trusted.',
+        'Host names as the agent uses them: exact, *.suffix for one or more labels in front, * for any, or an IP literal. Chaperone resolves them itself; the address the agent dialled is never trusted.',
     }),
     ports: Type.Optional(
       Type.Array(Type.Integer({ minimum: 1, maximum: 65535, format: 'int32' }), {

@@ -20,7 +20,7 @@ export const duration = (description: string, value?: string) =>
     pattern: durationPattern,
     minLength: 2,
     maxLength: 20,
-    description,
+    description: `${description} Such as 90s, 30m, 8h or 1h30m.`,
     ...(value === undefined ? {} : { default: value }),
   })
 export const byteQuantity = (description: string, value: string) =>
