@@ -104,7 +104,11 @@ export const hazards: readonly Hazard[] = [
       spec.initContainers.push({
         name: 'late',
         image: 'agent',
-        securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] } },
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] },
+          seccompProfile: { type: 'RuntimeDefault' },
+        },
         volumeMounts: [],
         env: [],
       }),

@@ -84,6 +84,99 @@ const forged: readonly (readonly [title: string, names: string, change: (pod: Ho
       ),
   ],
   [
+    'with a line of open ports in another chain',
+    'rule set',
+    (pod) =>
+      rules(pod, (text) =>
+        text.replace('    oifname "lo" return\n', '    oifname "lo" return\n    tcp dport { 443 } accept\n'),
+      ),
+  ],
+  [
+    'with the line of open ports moved',
+    'rule set',
+    (pod) =>
+      rules(pod, (text) => {
+        const line = /\n {4}tcp dport \{[^}]*\} accept/.exec(text)![0]
+        return text.replace(line, '').replace('policy drop;', `policy drop;${line}`)
+      }),
+  ],
+  ['with a guard that goes on', 'restartPolicy', (pod) => (guard(pod).restartPolicy = 'Always')],
+  ['with a verify that goes on', 'restartPolicy', (pod) => (verify(pod).restartPolicy = 'Always')],
+  [
+    'with a sidecar that nothing waits for',
+    'startupProbe',
+    (pod) => Reflect.deleteProperty(sidecar(pod), 'startupProbe'),
+  ],
+  [
+    'with a sidecar without seccomp',
+    'initContainers[*].securityContext',
+    (pod) => (sidecar(pod).securityContext['seccompProfile'] = { type: 'Unconfined' }),
+  ],
+  [
+    'with an agent without seccomp',
+    'securityContext.seccompProfile',
+    ({ spec }) => delete spec.containers[0]!.securityContext['seccompProfile'],
+  ],
+  [
+    'with names resolved by its maker',
+    'initContainers[*].env',
+    (pod) => sidecar(pod).env.push({ name: 'CHAPERONE_RESOLVE', value: 'a:443:203.0.113.9' }),
+  ],
+  [
+    'with the sidecar blind to its node',
+    'initContainers[1].env',
+    (pod) =>
+      Object.assign(
+        sidecar(pod).env.find((each) => each.name === 'CHAPERONE_HOST_IPS')!,
+        { valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } } },
+      ),
+  ],
+  [
+    'with another folder for keys',
+    'initContainers[1].env',
+    (pod) => (sidecar(pod).env.find((each) => each.name === 'CHAPERONE_PRIVATE_DIR')!.value = '/tmp'),
+  ],
+  [
+    'with a volume over the programs of the guard',
+    'volumeMounts',
+    (pod) => {
+      pod.spec.volumes.push({ name: 'chaperone-secret-x', secret: { secretName: 'x' } })
+      guard(pod).volumeMounts = [{ name: 'chaperone-secret-x', mountPath: '/usr/sbin' }]
+    },
+  ],
+  [
+    'with a volume over the program of the sidecar',
+    'volumeMounts',
+    (pod) => sidecar(pod).volumeMounts.push({ name: 'chaperone-trust', mountPath: '/app' }),
+  ],
+  [
+    'with keys kept in a claim',
+    'spec.volumes',
+    ({ spec }) => {
+      spec.volumes = spec.volumes.map((each) =>
+        (each as { name: string }).name === 'chaperone-private'
+          ? { name: 'chaperone-private', persistentVolumeClaim: { claimName: 'x' } }
+          : each,
+      )
+    },
+  ],
+  [
+    'with the credential of the sidecar as a volume',
+    'spec.volumes[*].secret',
+    ({ spec }) => spec.volumes.push({ name: 'mine', secret: { secretName: 'orders-db' } }),
+  ],
+  [
+    'with the credential of the sidecar as a variable',
+    'secretKeyRef',
+    ({ spec }) =>
+      spec.containers[0]!.env.push({ name: 'P', valueFrom: { secretKeyRef: { name: 'orders-db', key: 'password' } } }),
+  ],
+  [
+    'with the credential of the sidecar as variables',
+    'secretRef',
+    ({ spec }) => Object.assign(spec.containers[0]!, { envFrom: [{ secretRef: { name: 'orders-db' } }] }),
+  ],
+  [
     'with a guard that has more than NET_ADMIN',
     'initContainers[*].securityContext',
     (pod) => (guard(pod).securityContext['capabilities'] = { drop: ['ALL'], add: ['NET_ADMIN', 'SYS_ADMIN'] }),
@@ -135,7 +228,7 @@ const forged: readonly (readonly [title: string, names: string, change: (pod: Ho
   ],
   [
     'with two operators',
-    'initContainers[1].env',
+    'initContainers[*].env',
     (pod) => sidecar(pod).env.push({ name: 'CHAPERONE_CONTROL_URL', value: 'https://evil' }),
   ],
   [
@@ -176,10 +269,9 @@ const forged: readonly (readonly [title: string, names: string, change: (pod: Ho
     ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-private', mountPath: '/x' }),
   ],
   [
-    'with its credential mounted',
+    'with its audit log mounted',
     'volumeMounts',
-    ({ spec }) =>
-      spec.containers[0]!.volumeMounts.push({ name: 'chaperone-secret-orders-db', mountPath: '/x', readOnly: true }),
+    ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-audit', mountPath: '/x', readOnly: true }),
   ],
   [
     'with the trust bundle writable',
@@ -342,6 +434,14 @@ export const hostileRequests: readonly HostileRequest[] = [...createPods, ...cre
 /** Requests of honest people, which no policy refuses. */
 export const honestRequests: readonly Omit<HostileRequest, 'policy' | 'names'>[] = [
   { title: 'an injected pod', call: create(injectedPod('x')) },
+  {
+    title: 'an injected pod without ports',
+    call: create(
+      injectedPod('x', (pod) =>
+        rules(pod, (text) => text.replace(/ {4}tcp sport .*\n/, '').replace('15021, 8080', '15021')),
+      ),
+    ),
+  },
   { title: 'an injected pod where that is required', injection: 'required', call: create(injectedPod('x')) },
   { title: 'a pod that no session selects', call: create(bare) },
   { title: 'a pod where nothing is injected', injection: 'none', call: create(bare) },

@@ -51,7 +51,7 @@ export interface HostileContainer {
   restartPolicy?: string
   securityContext: Record<string, unknown>
   volumeMounts: object[]
-  env: { name: string; value?: string }[]
+  env: { name: string; value?: string; valueFrom?: object }[]
   command?: string[]
   args?: string[]
 }

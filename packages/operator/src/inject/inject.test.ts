@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { inject, isInjected } from './inject.ts'
 import type { Pod, VolumeMount } from './pod.ts'
-import type { InjectSettings } from './settings.ts'
+import { credentialVolume, type InjectSettings } from './settings.ts'
 
 const settings: InjectSettings = {
   sidecarImage: 'chaperone-sidecar:1',
@@ -118,7 +118,7 @@ describe('inject', () => {
       [...injected.spec.initContainers!, ...injected.spec.containers]
         .filter((container) => container.volumeMounts?.some((mount) => mount.name === name))
         .map((container) => container.name)
-    for (const volume of ['chaperone-private', 'chaperone-audit', 'chaperone-token', 'chaperone-secret-orders-db'])
+    for (const volume of ['chaperone-private', 'chaperone-audit', 'chaperone-token', credentialVolume('orders-db')])
       expect(mounts(volume)).toEqual(['chaperone-sidecar'])
   })
 
@@ -139,6 +139,12 @@ describe('inject', () => {
     })
     expect(main!.env).toContainEqual({ name: 'KUBERNETES_SERVICE_HOST', value: 'kubernetes.default.svc' })
     expect(inject(withToken, { ...settings, serviceAccountToken: true })).toEqual(withToken)
+  })
+
+  test('every Secret has a volume of its own, whatever its name', () => {
+    const names = ['a.b', 'a-b', `${'x'.repeat(60)}1`, `${'x'.repeat(60)}2`].map(credentialVolume)
+    expect(new Set(names).size).toBe(4)
+    for (const name of names) expect(name).toMatch(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/)
   })
 
   test('fields that injection does not know pass through', () => {

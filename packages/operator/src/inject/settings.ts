@@ -1,3 +1,5 @@
+import { sha256Hex } from '@chaperone/core'
+
 /** What is the same for every pod of the installation. */
 export interface InstallationSettings {
   readonly sidecarImage: string
@@ -48,8 +50,8 @@ export const volumeNames = {
   serviceAccount: 'chaperone-service-account',
 } as const
 
+const maxReadable = 36
+
+/** Readable as far as names of volumes allow (RFC 1123 labels of 63 characters), and another for each Secret. */
 export const credentialVolume = (secret: string): string =>
-  `chaperone-secret-${secret}`
-    .slice(0, 63)
-    .replace(/[^a-z0-9]$/, 'x')
-    .replaceAll('.', '-')
+  `chaperone-secret-${secret.slice(0, maxReadable).replaceAll('.', '-')}-${sha256Hex(secret).slice(0, 8)}`
