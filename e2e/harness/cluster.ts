@@ -45,7 +45,7 @@ export async function installChaperone(...settings: string[]): Promise<void> {
   // Journeys that begin at the same time install the same; Helm lets one at a time.
   const { code, stderr } = await eventually(
     () => command('helm', installArguments(...settings), { timeoutMs: 200_000 }),
-    (result) => result.code === 0 || !result.stderr.includes('another operation'),
+    (result) => result.code === 0 || !/another operation|already exists/.test(result.stderr),
     240_000,
   )
   if (code !== 0) throw new Error(`helm exited with ${code}\n${stderr}`)
