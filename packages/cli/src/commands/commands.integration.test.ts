@@ -112,6 +112,21 @@ describe('chaperone run', () => {
     )
   })
 
+  test('judges and records an agent that is not contained but heeds the proxy variables', async () => {
+    const base = `https://orders.example.test:${port}`
+    reached.length = 0
+    const result = await chaperone([
+      ...['run', '--no-contained', '-f', session, '--resolve', `orders.example.test:${port}:127.0.0.1`, '--'],
+      ...['sh', '-c', `curl -sS ${base}/1; echo; curl -sS -X DELETE ${base}/1; exit 7`],
+    ])
+    expect(result.stderr).toContain('NOT contained: --no-contained was given')
+    expect(result.stdout).toContain('{"customer":"[REDACTED:EmailAddress]"}')
+    expect(result.stdout).toContain('"reason":"NoRuleMatched"')
+    expect(result.code).toBe(7)
+    expect(reached).toEqual(['GET /1'])
+    expect((await chaperone(['log'])).stdout).toMatch(/→ GET [^]*✗ DELETE [^]*NoRuleMatched/)
+  })
+
   test('gives the agent no way to the rules, the records or the network', async () => {
     const { stdout, stderr } = await run(
       `ls ${directory}/state; nft list ruleset || echo no-rules; umount ${directory}/state || echo no-umount; ip -o link | wc -l`,

@@ -1,19 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Option, type Command } from 'commander'
 import { javaToolOptions, trustVariables, type Heartbeat } from '@chaperone/api'
 import type { Context } from '../context.ts'
-import { CommandError, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { createBareAgent, type Agent } from '../local/agent.ts'
 import { createApprovalBook, type LocalApproval } from '../local/approval-book.ts'
 import { createDirector } from '../local/director.ts'
+import { handOver } from '../local/hand-over.ts'
 import { passOnSignals } from '../local/pass-on-signals.ts'
 import { createPrompt } from '../local/prompt.ts'
-import { createRun, type RunFiles } from '../local/runs.ts'
+import { createRun } from '../local/runs.ts'
 import { createSandbox, whyNotContained, type Sandbox } from '../local/sandbox.ts'
 import { readSessionFile } from '../local/session-file.ts'
 import { startSidecar } from '../local/sidecar-process.ts'
@@ -29,9 +30,6 @@ interface RunOptions {
 }
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
-
-/** How long a sidecar may take to its first policy. */
-const readyTimeoutMs = 15_000
 
 export function addRun(program: Command, context: Context): void {
   program
@@ -111,7 +109,7 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
   director.server.listen(files.socket)
   await once(director.server, 'listening')
   chmodSync(files.socket, 0o600)
-  const proxyPort = objection === undefined ? undefined : await freePort()
+  const proxy = objection === undefined ? undefined : await listenForProxy()
   const asks = options.prompt && !options.interactive && process.stdin.isTTY
   const stdin = asks ? 'ignore' : 'inherit'
   let agent: Agent = createBareAgent({ stdin })
@@ -139,14 +137,13 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
     podName: files.name,
     owner: session.spec.agent.owner ?? '',
     logLevel: options.logLevel,
-    proxyPort,
     environment: settings.environment,
   })
   try {
-    await handOver(sidecar, sandbox, files, proxyPort)
+    await handOver(sidecar, sandbox ?? proxy?.server, files)
     const environment = {
       ...settings.environment,
-      ...(proxyPort === undefined ? {} : proxyVariables(proxyPort)),
+      ...(proxy === undefined ? {} : proxyVariables(proxy.port)),
       ...trustVariables(trustDir),
       JAVA_TOOL_OPTIONS: javaToolOptions(trustDir, settings.environment['JAVA_TOOL_OPTIONS']),
     }
@@ -170,56 +167,6 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
   }
 }
 
-/** Passes listeners from the sandbox to the sidecar and resolves when the sidecar serves under a policy. */
-async function handOver(
-  sidecar: ReturnType<typeof startSidecar>,
-  sandbox: Sandbox | undefined,
-  files: RunFiles,
-  proxyPort: number | undefined,
-): Promise<void> {
-  const serving = new Promise<void>((resolve, reject) => {
-    const timeout = setTimeout(
-      () => reject(new CommandError(`the sidecar did not start; see ${files.sidecarLog}`)),
-      readyTimeoutMs,
-    )
-    sidecar.on('message', (message: { type?: string }) => {
-      if (message.type === 'send-listeners' && proxyPort !== undefined) sidecar.send({ type: 'listeners-sent' })
-      if (message.type !== 'serving') return
-      clearTimeout(timeout)
-      resolve()
-    })
-    sidecar.on('exit', (code) => {
-      clearTimeout(timeout)
-      reject(new CommandError(`the sidecar ended with ${code ?? 'a signal'}; see ${files.sidecarLog}`))
-    })
-    sandbox?.process.on('exit', () => {
-      clearTimeout(timeout)
-      reject(new CommandError('the sandbox ended before the agent was started'))
-    })
-  })
-  if (sandbox !== undefined) {
-    const wanted = new Promise<void>((resolve) => {
-      sidecar.on('message', (message: { type?: string }) => {
-        if (message.type === 'send-listeners') resolve()
-      })
-    })
-    sandbox.process.on('message', (message: { type?: string }, handle) => {
-      if (message.type === 'listener' || message.type === 'listeners-sent')
-        void wanted.then(() => passOn(sidecar, message, handle as Handle | undefined))
-    })
-  }
-  await serving
-}
-
-interface Handle {
-  close(): unknown
-}
-
-/** Node listens on what it is handed, so that a listener is closed here once the sidecar has it. */
-function passOn(sidecar: ReturnType<typeof startSidecar>, message: object, handle: Handle | undefined): void {
-  sidecar.send(message, handle as never, {}, () => handle?.close())
-}
-
 function proxyVariables(port: number): Record<string, string> {
   const url = `http://127.0.0.1:${port}`
   return {
@@ -232,10 +179,8 @@ function proxyVariables(port: number): Record<string, string> {
   }
 }
 
-async function freePort(): Promise<number> {
+async function listenForProxy(): Promise<{ server: Server; port: number }> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
+  return { server, port: (server.address() as AddressInfo).port }
 }

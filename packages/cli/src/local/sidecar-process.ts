@@ -13,8 +13,6 @@ export interface SidecarOptions {
   readonly podName: string
   readonly owner: string
   readonly logLevel: string
-  /** Explicit proxy instead of handed-over listeners. */
-  readonly proxyPort: number | undefined
   readonly environment: Readonly<Record<string, string>>
 }
 
@@ -54,9 +52,7 @@ export function startSidecar(options: SidecarOptions): ChildProcess {
       CHAPERONE_SERVICE_ACCOUNT: options.owner,
       ...(options.resolve.length === 0 ? {} : { CHAPERONE_RESOLVE: options.resolve.join(',') }),
       ...(options.credentialsDir === undefined ? {} : { CHAPERONE_CREDENTIALS_DIR: options.credentialsDir }),
-      ...(options.proxyPort === undefined
-        ? { CHAPERONE_INHERIT: 'true' }
-        : { CHAPERONE_EXPLICIT_PROXY: `127.0.0.1:${options.proxyPort}`, CHAPERONE_INHERIT: 'true' }),
+      CHAPERONE_INHERIT: 'true',
     },
   })
 }
