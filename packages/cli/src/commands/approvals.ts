@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { listAll } from '@chaperone/kube'
-import { approvalRequests, clusterFlags, connect, type ClusterOptions } from '../cluster/connect.ts'
+import { approvalRequests, clusterFlags, connect, namesCluster, type ClusterOptions } from '../cluster/connect.ts'
 import type { Context } from '../context.ts'
 import { localApprovals } from '../local/runs.ts'
 import { parseFormat, render, type Format } from '../output/print.ts'
@@ -41,16 +41,18 @@ export function addApprovals(program: Command, context: Context): void {
   ).action(async (options: Options) => {
     const rows = [
       ...(context.plugin ? [] : await localRows(context)),
-      ...(options.local ? [] : await clusterRows(context, options)),
+      ...(options.local || !(context.plugin || namesCluster(context, options))
+        ? []
+        : await clusterRows(context, options)),
     ].filter((row) => options.all || row.state === 'Pending')
     context.out(render(options.output, rows, (wide) => text(rows, wide, context.clock.now())))
   })
 }
 
 async function localRows({ settings }: Context): Promise<Row[]> {
-  return (await localApprovals(settings.stateDir)).map(({ run, approval: { state, ask, askedAtMs } }) => ({
+  return (await localApprovals(settings.stateDir)).map(({ approval: { agent, state, ask, askedAtMs } }) => ({
     name: state.name,
-    agent: run.name,
+    agent,
     action: ask.action.summary,
     state: state.outcome,
     rule: ask.rule,

@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -26,7 +27,8 @@ interface Result {
 function chaperone(args: readonly string[], onError: (text: string) => void = () => undefined): Promise<Result> {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [program, ...args], {
-      env: { ...process.env, CHAPERONE_STATE_DIR: join(directory, 'state') },
+      // Nobody's kubeconfig: a laptop without a cluster.
+      env: { ...process.env, HOME: directory, KUBECONFIG: '', CHAPERONE_STATE_DIR: join(directory, 'state') },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let [stdout, stderr] = ['', '']
@@ -85,13 +87,24 @@ const lastAudit = () => {
 
 describe('chaperone run', () => {
   test('masks, denies and holds as in a cluster, and leaves a whole audit trail', async () => {
-    const approvals: Promise<Result>[] = []
+    const approvals: Promise<Result[]>[] = []
+    const decided = join(directory, 'decided')
+    execFileSync('mkfifo', [decided])
+    const approve = async (name: string): Promise<Result[]> => {
+      const results = [
+        await chaperone(['approvals']),
+        await chaperone(['approve', name, '--reason', 'tested']),
+        await chaperone(['deny', name]),
+      ]
+      await writeFile(decided, '\n')
+      return results
+    }
     const base = `https://orders.example.test:${port}`
     const result = await run(
-      `curl -sS ${base}/1; echo; curl -sS -X DELETE ${base}/1; curl -sS -d amount=5 ${base}/refunds; exit 7`,
+      `curl -sS ${base}/1; echo; curl -sS -X DELETE ${base}/1; curl -sS -d amount=5 ${base}/refunds; read -r _ < ${decided}; exit 7`,
       (text) => {
         const name = /chaperone approve (\S+)/.exec(text)?.[1]
-        if (name !== undefined) approvals.push(chaperone(['approve', name, '--reason', 'tested']))
+        if (name !== undefined) approvals.push(approve(name))
       },
     )
     expect(result.stdout).toContain('{"customer":"[REDACTED:EmailAddress]"}')
@@ -99,9 +112,12 @@ describe('chaperone run', () => {
     expect(result.stderr).toContain('contained')
     expect(result.code).toBe(7)
     expect(reached).toEqual(['GET /1', 'POST /refunds'])
-    expect((await Promise.all(approvals)).map(({ code, stdout }) => [code, stdout])).toEqual([
-      [0, expect.stringMatching(/^approvalrequest\/laptop-\w+ approved\n$/)],
+    expect((await Promise.all(approvals)).flat()).toEqual([
+      { code: 0, stderr: '', stdout: expect.stringMatching(/\nlaptop-\w+ +tester +POST .* Pending /) },
+      { code: 0, stderr: '', stdout: expect.stringMatching(/^approvalrequest\/laptop-\w+ approved\n$/) },
+      { code: 1, stdout: '', stderr: expect.stringMatching(/"laptop-\w+" is approved( and used)? already\n$/) },
     ])
+    expect(result.stderr.match(/is approved/g)).toHaveLength(1)
 
     const verified = await chaperone(['audit', 'verify', lastAudit()])
     expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('WHOLE')])
@@ -188,6 +204,8 @@ test.each([
   [['approve'], 64, /name/],
   [['approve', 'a', '--frob'], 64, /--frob/],
   [['approve', 'a', '--kubeconfig', '/nowhere'], 64, /kubeconfig: .*\/nowhere/],
+  [['approve', 'nosuch'], 1, /no approval request "nosuch" in a run of this machine/],
+  [['audit', 'verify', 'f', '--session', 's'], 64, /kubeconfig: expected --kubeconfig, KUBECONFIG or/],
   [['log', 'no-such-run'], 64, /no-such-run: neither a run nor a file/],
   [['log', '-o', 'xml'], 64, /-o: expected one of/],
   [['explain', '-f', session, 'get', 'x'], 64, /expected METHOD URL/],

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { isKubeError } from '@chaperone/kube'
-import { approvalRequests, clusterFlags, connect, type ClusterOptions } from '../cluster/connect.ts'
+import { approvalRequests, clusterFlags, connect, namesCluster, type ClusterOptions } from '../cluster/connect.ts'
 import type { Context } from '../context.ts'
 import { CommandError } from '../errors.ts'
 import { decideLocally, localApprovals } from '../local/runs.ts'
@@ -45,6 +45,8 @@ async function decide(
       by: settings.user,
       ...(options.reason === undefined ? {} : { reason: options.reason }),
     })
+  } else if (!context.plugin && !namesCluster(context, options)) {
+    throw new CommandError(`no approval request "${name}" in a run of this machine`)
   } else {
     const { client, namespace } = connect(context, options)
     const decision = { verdict, ...(options.reason === undefined ? {} : { reason: options.reason }) }

@@ -86,8 +86,9 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
       `${style('yellow', 'NOT contained')}: ${objection}. Proxy variables are set; an agent that ignores them is not stopped.`,
     )
 
-  const notify = (approval: LocalApproval): void => {
+  const notify = (approval: LocalApproval, before: LocalApproval | undefined): void => {
     director.approvalChanged(approval)
+    if (approval.state.outcome === before?.state.outcome) return
     if (approval.state.outcome !== 'Pending') {
       prompt?.settled(approval.state.name)
       return say(`${approval.state.name} is ${approval.state.outcome.toLowerCase()}`)
@@ -98,7 +99,7 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
         `${style('yellow', 'held')}: ${approval.ask.action.summary}\n          in another terminal: chaperone approve ${approval.state.name} --reason …`,
       )
   }
-  const book = createApprovalBook(session.metadata.name, clock, notify)
+  const book = createApprovalBook(policy.session, clock, notify)
   let heartbeat: Heartbeat | undefined
   const director = createDirector({
     policy,

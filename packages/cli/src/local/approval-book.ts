@@ -3,6 +3,8 @@ import { CodedError, type Clock } from '@chaperone/core'
 
 /** One request on a laptop, with what a person needs to decide. */
 export interface LocalApproval {
+  /** Of the session that asks. */
+  readonly agent: string
   readonly state: ApprovalState
   readonly ask: ApprovalAsk
   readonly askedAtMs: number
@@ -25,14 +27,15 @@ export interface ApprovalBook {
 const maxApprovals = 1000
 
 export function createApprovalBook(
-  session: string,
+  session: { readonly name: string; readonly agent: string },
   clock: Clock,
-  changed: (approval: LocalApproval) => void,
+  changed: (approval: LocalApproval, before: LocalApproval | undefined) => void,
 ): ApprovalBook {
   const approvals = new Map<string, LocalApproval>()
   const set = (approval: LocalApproval): LocalApproval => {
+    const before = approvals.get(approval.state.name)
     approvals.set(approval.state.name, approval)
-    changed(approval)
+    changed(approval, before)
     return approval
   }
   const find = (name: string): LocalApproval => {
@@ -59,9 +62,10 @@ export function createApprovalBook(
       if (approvals.size >= maxApprovals)
         throw new ApprovalBookError('ERR_APPROVAL_NOT_USABLE', `a run asks at most ${maxApprovals} times`)
       const round = [...approvals.values()].filter((approval) => approval.state.digest === ask.action.digest).length
-      const name = `${session.slice(0, 48)}-${ask.action.digest.slice(0, 10)}${round === 0 ? '' : `-${round + 1}`}`
+      const name = `${session.name.slice(0, 48)}-${ask.action.digest.slice(0, 10)}${round === 0 ? '' : `-${round + 1}`}`
       const expiresAt = new Date(clock.now() + ask.expiresInMs).toISOString()
       return set({
+        agent: session.agent,
         ask,
         askedAtMs: clock.now(),
         state: { name, digest: ask.action.digest, outcome: 'Pending', grant: ask.grant, consumed: false, expiresAt },
@@ -70,7 +74,10 @@ export function createApprovalBook(
     decide(name, verdict, by, reason) {
       const approval = find(name)
       if (approval.state.outcome !== 'Pending')
-        throw new ApprovalBookError('ERR_APPROVAL_DECIDED', `approval "${name}" is ${approval.state.outcome} already`)
+        throw new ApprovalBookError(
+          'ERR_APPROVAL_DECIDED',
+          `approval request "${name}" is ${standing(approval)} already`,
+        )
       return set({
         ...approval,
         state: { ...approval.state, outcome: verdict, by, ...(reason === undefined ? {} : { reason }) },
@@ -97,4 +104,8 @@ export function createApprovalBook(
     },
     list: () => [...approvals.values()].map(withExpiry),
   }
+}
+
+function standing({ state }: LocalApproval): string {
+  return state.consumed ? 'approved and used' : state.outcome.toLowerCase()
 }
