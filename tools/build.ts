@@ -1,10 +1,11 @@
-// Bundles the three programs into dist/{sidecar,operator,cli}/<name>.mjs: one file each, plus the packages that cannot be
-// bundled because they load a native library or a WebAssembly file from their own folder.
+// Bundles the three programs into dist/{sidecar,operator,cli}/<name>.mjs: one file each (of the cli two, for its entry loads the
+// program only where Node is new enough), plus the packages that cannot be bundled because they load a native library or a
+// WebAssembly file from their own folder.
 //   node tools/build.ts [sidecar|operator|cli]...
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 
 const root = join(import.meta.dirname, '..')
 const programs = ['sidecar', 'operator', 'cli'] as const
@@ -21,11 +22,19 @@ const unread = /\/(doc|vendor|node_modules|musl_\w+)$|(?<!LICENSE)\.(md|d\.ts|cc
 /** CommonJS packages inside an ES module still call `require` for Node's own modules. */
 const banner =
   "import { createRequire as bundledCreateRequire } from 'node:module'\nconst require = bundledCreateRequire(import.meta.url)"
+/** Left to be loaded when the entry has seen that it can be. */
+const programBeside: Plugin = {
+  name: 'program-beside',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/program\.ts$/ }, () => ({ path: './program.mjs', external: true }))
+  },
+}
 
 const chosen = process.argv.length > 2 ? process.argv.slice(2).map(program) : programs
 for (const name of chosen) await bundle(name)
 // `chaperone run` starts the same sidecar as a pod does.
 if (chosen.includes('cli')) copy(join(root, 'dist/sidecar'), join(root, 'dist/cli/sidecar'))
+process.stdout.write(`made ${chosen.map((name) => `dist/${name}/${name}.mjs`).join(', ')}\n`)
 
 function program(name: string): Program {
   const found = programs.find((known) => known === name)
@@ -37,8 +46,13 @@ async function bundle(name: Program): Promise<void> {
   const folder = join(root, 'dist', name)
   const result = await build({
     absWorkingDir: root,
-    entryPoints: [`packages/${name}/src/main.ts`],
-    outfile: join(folder, `${name}.mjs`),
+    entryPoints: {
+      [name]: `packages/${name}/src/main.ts`,
+      ...(name === 'cli' ? { program: 'packages/cli/src/program.ts' } : {}),
+    },
+    outdir: folder,
+    outExtension: { '.js': '.mjs' },
+    plugins: name === 'cli' ? [programBeside] : [],
     bundle: true,
     format: 'esm',
     platform: 'node',

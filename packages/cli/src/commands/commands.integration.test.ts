@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:https'
@@ -217,6 +217,16 @@ test.each([
 ])('%j exits with %i and says what was expected', async (args, expected, message) => {
   const { code, stderr } = await chaperone(args)
   expect([code, stderr]).toEqual([expected, expect.stringMatching(message)])
+})
+
+test('an older Node is told what is needed, and nothing else is loaded', () => {
+  const older = 'data:text/javascript,Object.defineProperty(process,"version",{value:"v20.11.0"})'
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', older, program, 'version'])
+  expect([status, String(stdout), String(stderr)]).toEqual([
+    1,
+    '',
+    'chaperone needs Node 24 or newer; this is v20.11.0\n',
+  ])
 })
 
 test('every command teaches by an example', async () => {
