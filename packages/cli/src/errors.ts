@@ -14,4 +14,11 @@ export class CommandError extends CodedError<'ERR_COMMAND'> {
   }
 }
 
+/** What the system says about a file, in words. */
+export function whyUnreadable(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return 'no such file'
+  return code === 'EISDIR' ? 'is a directory' : `cannot be read${code === undefined ? '' : ` (${code})`}`
+}
+
 export const exitUsage = 64

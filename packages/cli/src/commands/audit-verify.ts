@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { AuditParseError, parseExport, verifyExport, type ChainReport } from '@chaperone/audit'
 import { agentSessions, clusterFlags, connect, type ClusterOptions } from '../cluster/connect.ts'
 import type { Context } from '../context.ts'
-import { CommandError, UsageError } from '../errors.ts'
+import { CommandError, UsageError, whyUnreadable } from '../errors.ts'
 import { parseFormat, render, type Format } from '../output/print.ts'
 
 interface Options extends ClusterOptions {
@@ -58,7 +58,7 @@ function readExport(file: string): ReturnType<typeof parseExport> {
     return parseExport(readFileSync(file === '-' ? 0 : file, 'utf8'))
   } catch (error) {
     if (error instanceof AuditParseError) throw new CommandError(`${file}: ${error.message}`)
-    throw new UsageError(`${file}: cannot be read`)
+    throw new UsageError(`${file}: ${whyUnreadable(error)}`)
   }
 }
 

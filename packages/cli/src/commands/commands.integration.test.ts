@@ -119,10 +119,13 @@ describe('chaperone run', () => {
     ])
     expect(result.stderr.match(/is approved/g)).toHaveLength(1)
 
+    expect(result.stderr).toContain('3 actions, 1 denied, 1 value masked; timeline: chaperone log ')
+    expect(result.stderr).toContain(`chaperone audit verify ${lastAudit()}\n`)
     const verified = await chaperone(['audit', 'verify', lastAudit()])
     expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('WHOLE')])
     expect(readFileSync(lastAudit(), 'utf8')).not.toContain('ada@customer')
     const timeline = await chaperone(['log'])
+    expect(timeline.stderr).toBe(`records ${lastAudit()}\n`)
     expect(timeline.stdout).toMatch(
       /→ GET [^]*1 masked \(EmailAddress\)[^]*✗ DELETE [^]*NoRuleMatched[^]*approval laptop-\w+ Approved by /,
     )
@@ -141,6 +144,23 @@ describe('chaperone run', () => {
     expect(result.code).toBe(7)
     expect(reached).toEqual(['GET /1'])
     expect((await chaperone(['log'])).stdout).toMatch(/→ GET [^]*✗ DELETE [^]*NoRuleMatched/)
+  })
+
+  test('tells what was left waiting, apart from what was denied, and which rule lacks its credential', async () => {
+    const impatient = join(directory, 'impatient.yaml')
+    const secret = 'credential: {secretRef: {name: orders}, as: BearerToken}'
+    writeFileSync(
+      impatient,
+      readFileSync(session, 'utf8').replace('hold: 30s', 'hold: 0s').replace('mask: [pii]}', `mask: [pii], ${secret}}`),
+    )
+    const { stdout, stderr } = await chaperone([
+      ...['run', '-f', impatient, '--resolve', `orders.example.test:${port}:127.0.0.1`, '--'],
+      ...['curl', '-sS', '-d', 'amount=5', `https://orders.example.test:${port}/refunds`],
+    ])
+    expect(stdout).toContain('"reason":"ApprovalPending"')
+    expect(stderr).toContain('no credentials: rule AgentSession/laptop#read adds one')
+    expect(stderr).toContain('0 actions, 0 denied, 0 values masked, 1 left waiting for approval; ')
+    expect((await chaperone(['log'])).stdout).toMatch(/ \? POST \S+ ApprovalPending/)
   })
 
   test('gives the agent no way to the rules, the records or the network', async () => {
@@ -200,7 +220,7 @@ test.each([
   [[], 64, /Usage/],
   [['audit', 'verify'], 64, /file/],
   [['audit', 'verify', 'f', '--head', 'x'], 64, /--head: expected POD-UID:SEQ:HASH/],
-  [['audit', 'verify', '/nowhere'], 64, /\/nowhere: cannot be read/],
+  [['audit', 'verify', '/nowhere'], 64, /\/nowhere: no such file/],
   [['approve'], 64, /name/],
   [['approve', 'a', '--frob'], 64, /--frob/],
   [['approve', 'a', '--kubeconfig', '/nowhere'], 64, /kubeconfig: .*\/nowhere/],
@@ -210,8 +230,11 @@ test.each([
   [['log', '-o', 'xml'], 64, /-o: expected one of/],
   [['explain', '-f', session, 'get', 'x'], 64, /expected METHOD URL/],
   [['explain', '-f', session, '--sql', 'select 1', 'db:port'], 64, /expected HOST or HOST:PORT/],
-  [['run', '-f', '/nowhere', '--', 'true'], 64, /-f: \/nowhere cannot be read/],
+  [['run', '-f', '/nowhere', '--', 'true'], 64, /-f: \/nowhere: no such file/],
   [['run', '-f', session, '--resolve', 'x', '--', 'true'], 64, /--resolve: expected HOST:PORT:ADDRESS/],
+  [['run', '-f', session, '--resolve', 'h:9443:nothost', '--', 'true'], 64, /--resolve: .*; given "h:9443:nothost"/],
+  [['run', '-f', session, '--resolve', 'h:70000:127.0.0.1', '--', 'true'], 64, /--resolve: expected/],
+  [['run', '-f', directory, '--', 'true'], 64, /-f: .*: is a directory/],
   [['run', '-f', session, '--log-level', 'loud', '--', 'true'], 64, /--log-level .*debug, info/],
   [['run', '-f', session, '--credentials', '/nowhere', '--', 'true'], 64, /--credentials: expected a directory/],
 ])('%j exits with %i and says what was expected', async (args, expected, message) => {

@@ -16,10 +16,12 @@ export function addLog(program: Command, context: Context): void {
     .option('--all', 'also connections, DNS and checkpoints', false)
     .option('-o, --output <format>', 'table, wide, json or yaml', parseFormat, 'table')
     .action((run: string | undefined, options: { output: Format; all: boolean }) => {
-      const records = readRecords(context, run).filter((record) => options.all || !quiet.has(record.kind))
+      const file = auditFile(context, run)
+      const records = readRecords(file).filter((record) => options.all || !quiet.has(record.kind))
       context.out(
         render(options.output, records, (wide) => records.map((record) => line(record, wide, context)).join('')),
       )
+      if (file !== run) context.err(`${context.style('dim', 'records')} ${file}\n`)
     })
 }
 
@@ -33,11 +35,15 @@ const quiet = new Set<AuditRecord['kind']>([
   'masked',
 ])
 
-function readRecords({ settings }: Context, run: string | undefined): AuditRecord[] {
+function auditFile({ settings }: Context, run: string | undefined): string {
   const name = run ?? listRuns(settings.stateDir).at(-1)?.name
   if (name === undefined) throw new UsageError('there are no runs yet: chaperone run -f session.yaml -- <command>')
   const file = existsSync(name) ? name : runFiles(settings.stateDir, name).audit
   if (!existsSync(file)) throw new UsageError(`${name}: neither a run nor a file`)
+  return file
+}
+
+function readRecords(file: string): AuditRecord[] {
   return parseExport(readFileSync(file, 'utf8')).flatMap((entry) => ('broken' in entry ? [] : [entry.record]))
 }
 
@@ -56,11 +62,11 @@ function describe(record: AuditRecord, style: Context['style']): { mark: string;
       const what =
         record.kind === 'query' ? value('db.query.text') : `${value('http.request.method')} ${value('url.full')}`
       const decision = value('chaperone.decision')
-      const passed = decision === 'allow' || decision === 'approve'
-      return {
-        mark: passed ? style('green', '→') : style('red', '✗'),
-        text: `${what}${passed ? '' : ` ${style('red', value('chaperone.reason'))}`}${rule}`,
-      }
+      if (decision === 'allow' || decision === 'approve') return { mark: style('green', '→'), text: `${what}${rule}` }
+      const reason = value('chaperone.reason')
+      // Told to wait is not turned away.
+      const [mark, colour] = reason === 'ApprovalPending' ? (['?', 'yellow'] as const) : (['✗', 'red'] as const)
+      return { mark: style(colour, mark), text: `${what} ${style(colour, reason)}${rule}` }
     }
     case 'response':
       return {

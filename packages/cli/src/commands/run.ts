@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo, type Server } from 'node:net'
+import { createServer, isIP, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Option, type Command } from 'commander'
-import { javaToolOptions, trustVariables, type Heartbeat } from '@chaperone/api'
+import { javaToolOptions, trustVariables, type EffectivePolicy, type Heartbeat } from '@chaperone/api'
 import type { Context } from '../context.ts'
 import { UsageError } from '../errors.ts'
 import { createBareAgent, type Agent } from '../local/agent.ts'
-import { createApprovalBook, type LocalApproval } from '../local/approval-book.ts'
+import { createApprovalBook, type ApprovalBook, type LocalApproval } from '../local/approval-book.ts'
 import { createDirector } from '../local/director.ts'
 import { handOver } from '../local/hand-over.ts'
 import { passOnSignals } from '../local/pass-on-signals.ts'
@@ -59,9 +59,15 @@ export function addRun(program: Command, context: Context): void {
 
 function checkOptions(options: RunOptions): void {
   for (const entry of options.resolve)
-    if (!/^[^:]+:\d+:.+$/.test(entry)) throw new UsageError(`--resolve: expected HOST:PORT:ADDRESS; given "${entry}"`)
+    if (!isResolveEntry(entry))
+      throw new UsageError(`--resolve: expected HOST:PORT:ADDRESS with an IP address; given "${entry}"`)
   if (options.credentials !== undefined && !existsSync(options.credentials))
     throw new UsageError(`--credentials: expected a directory; "${options.credentials}" does not exist`)
+}
+
+function isResolveEntry(entry: string): boolean {
+  const [, port = '', address = ''] = /^[^:,]+:(\d{1,5}):(.+)$/.exec(entry) ?? []
+  return Number(port) >= 1 && Number(port) <= 65_535 && isIP(address.replace(/^\[(.*)\]$/, '$1')) !== 0
 }
 
 async function runAgent(context: Context, options: RunOptions, command: readonly string[]): Promise<number> {
@@ -85,6 +91,9 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
     say(
       `${style('yellow', 'NOT contained')}: ${objection}. Proxy variables are set; an agent that ignores them is not stopped.`,
     )
+
+  for (const rule of options.credentials === undefined ? rulesWithSecret(policy) : [])
+    say(`${style('yellow', 'no credentials')}: rule ${rule} adds one; without --credentials what it allows is refused`)
 
   const notify = (approval: LocalApproval, before: LocalApproval | undefined): void => {
     director.approvalChanged(approval)
@@ -161,11 +170,28 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
     await director.close()
     rmSync(trustDir, { recursive: true, force: true })
     rmSync(files.socket, { force: true })
-    const counters = heartbeat?.counters
-    say(
-      `${counters === undefined ? 'done' : `${counters.requests} actions, ${counters.denied} denied, ${counters.masked} values masked`}; timeline: chaperone log ${files.name}`,
-    )
+    say(`${summary(heartbeat?.counters, book)}; timeline: chaperone log ${files.name}`)
+    say(`records: ${files.audit}; proof: chaperone audit verify ${files.audit}`)
   }
+}
+
+function rulesWithSecret({ tiers }: EffectivePolicy): string[] {
+  const lists = tiers.flat()
+  return lists.flatMap(({ source, rules }) =>
+    rules.flatMap(({ name, credential }) => (credential?.secretRef === undefined ? [] : [`${source}#${name}`])),
+  )
+}
+
+function summary(counters: Heartbeat['counters'] | undefined, book: ApprovalBook): string {
+  if (counters === undefined) return 'done'
+  const waiting = book.list().filter(({ state }) => state.outcome === 'Pending').length
+  const { requests, denied, masked } = counters
+  return [
+    `${requests} ${requests === 1 ? 'action' : 'actions'}`,
+    `${denied} denied`,
+    `${masked} ${masked === 1 ? 'value' : 'values'} masked`,
+    ...(waiting === 0 ? [] : [`${waiting} left waiting for approval`]),
+  ].join(', ')
 }
 
 function proxyVariables(port: number): Record<string, string> {

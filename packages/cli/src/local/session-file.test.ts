@@ -74,6 +74,6 @@ test('a file without a session, or with two, or that is not there, says so', () 
   expect(problemsOf('')).toEqual(['s.yaml: expected exactly one AgentSession, found 0'])
   expect(problemsOf(`${session}---\n${session}`)).toEqual(['s.yaml: expected exactly one AgentSession, found 2'])
   expect(() => readSessionFile(join(directory, 'none.yaml'), { uid: 'u', owner: 'ada', nowMs: 0 })).toThrow(
-    /^-f: .*none\.yaml cannot be read$/,
+    /^-f: .*none\.yaml: no such file$/,
   )
 })

@@ -12,7 +12,7 @@ import {
 } from '@chaperone/api'
 import { resolvePolicy } from '@chaperone/policy'
 import { isMap, isNode, isScalar, LineCounter, parseAllDocuments, type Document } from 'yaml'
-import { UsageError } from '../errors.ts'
+import { UsageError, whyUnreadable } from '../errors.ts'
 
 /** What `-f` gives: one AgentSession and the policies beside it. */
 export interface SessionFile {
@@ -69,8 +69,8 @@ function readDocuments(file: string): ReadDocument[] {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
-  } catch {
-    throw new UsageError(`-f: ${file} cannot be read`)
+  } catch (error) {
+    throw new UsageError(`-f: ${file}: ${whyUnreadable(error)}`)
   }
   const lineCounter = new LineCounter()
   return [...parseAllDocuments(text, { lineCounter })].flatMap((document) => {
