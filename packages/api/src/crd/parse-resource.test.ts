@@ -55,14 +55,24 @@ describe('parseResource', () => {
     [
       'a bad host',
       withRule({ name: 'a', to: { hosts: ['http://a'] }, action: 'Allow' }),
-      /^spec\.egress\.rules\[0\]\.to\.hosts\[0\]: must match pattern .*; given "http:\/\/a"$/,
+      'spec.egress.rules[0].to.hosts[0]: expected a host such as api.example.com, *.example.com, * or an IP address; given "http://a"',
+    ],
+    [
+      'a bad duration',
+      withRule({ name: 'a', to: { hosts: ['a'] }, action: 'Approve', approval: { hold: '5 minutes' } }),
+      'spec.egress.rules[0].approval.hold: expected a duration such as 90s, 30m, 8h; given "5 minutes"',
+    ],
+    [
+      'a wrong version',
+      { ...minimal, apiVersion: 'chaperone.dev/v1' },
+      'apiVersion: expected chaperone.dev/v1alpha1; given "chaperone.dev/v1"',
     ],
     [
       'a CEL rule',
       withRule({ name: 'a', to: { hosts: ['a'] }, match: { sql: {} }, action: 'Allow' }),
       'spec.egress.rules[0].match.sql: match.sql needs to.protocol: Postgres',
     ],
-    ['a wrong kind', { ...minimal, kind: 'Pod' }, /^kind: .*given "Pod"$/],
+    ['a wrong kind', { ...minimal, kind: 'Pod' }, 'kind: expected AgentSession; given "Pod"'],
   ])('%s is refused by a message that names the field', (_name, input, expected) => {
     expect(problemsOf(input)).toEqual([typeof expected === 'string' ? expected : expect.stringMatching(expected)])
   })

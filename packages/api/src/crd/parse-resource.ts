@@ -2,6 +2,7 @@ import { Value } from 'typebox/value'
 import type { TSchema } from 'typebox'
 import type { Kind } from '../kinds/kind.ts'
 import { celRules, type CelRule } from '../shapes/schema.ts'
+import { patternWords } from '../shapes/scalars.ts'
 import { resourceSchema } from './to-crd.ts'
 
 /** One thing wrong with a resource, as the API server would say it. */
@@ -31,19 +32,32 @@ function shapeProblems(schema: TSchema, value: unknown): Problem[] {
   const problems = new Map<string, Problem>()
   for (const error of Value.Errors(schema, value)) {
     const field = fieldOf(error.instancePath)
-    const params = error.params as { requiredProperties?: string[]; allowedValues?: unknown[] }
+    const params = error.params as ErrorParams
     const given = echo(Value.Pointer.Get(value, error.instancePath))
     if (error.keyword === 'boolean') problems.set(field, { field, message: 'unknown field' })
     else if (error.keyword === 'required') {
       for (const name of params.requiredProperties ?? [])
         problems.set(`${field}.${name}`, { field: join(field, name), message: 'required, but missing' })
     } else if (error.keyword !== 'additionalProperties' && !problems.has(field)) {
-      const expected =
-        params.allowedValues === undefined ? error.message : `must be one of ${params.allowedValues.join(', ')}`
-      problems.set(field, { field, message: `${expected}; given ${given}` })
+      problems.set(field, { field, message: `${expectation(error.keyword, params) ?? error.message}; given ${given}` })
     }
   }
   return [...problems.values()]
+}
+
+interface ErrorParams {
+  readonly requiredProperties?: readonly string[]
+  readonly allowedValues?: readonly unknown[]
+  readonly allowedValue?: unknown
+  readonly pattern?: string | RegExp
+}
+
+/** What the validator says less well. */
+function expectation(keyword: string, params: ErrorParams): string | undefined {
+  if (params.allowedValues !== undefined) return `must be one of ${params.allowedValues.join(', ')}`
+  if (keyword === 'const') return `expected ${String(params.allowedValue)}`
+  const words = patternWords[String(params.pattern)]
+  return words === undefined ? undefined : `expected ${words}`
 }
 
 function ruleProblems(schema: TSchema, value: unknown, field: string): Problem[] {

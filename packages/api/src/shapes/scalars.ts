@@ -12,6 +12,15 @@ export const byteQuantityPattern = '^[0-9]{1,9}(Ki|Mi)?$'
 export const hostPattern =
   '^(\\*|(\\*\\.)?[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?(\\.[a-z0-9_]([-a-z0-9_]{0,61}[a-z0-9_])?)*|[0-9a-f:]{2,39})$'
 
+/** What a pattern asks for, in words for people. */
+export const patternWords: Readonly<Record<string, string>> = {
+  [dnsLabelPattern]: 'a name of lower-case letters, digits and -',
+  [dnsSubdomainPattern]: 'a name of lower-case letters, digits, - and .',
+  [durationPattern]: 'a duration such as 90s, 30m, 8h',
+  [byteQuantityPattern]: 'bytes such as 4096, 64Ki, 1Mi',
+  [hostPattern]: 'a host such as api.example.com, *.example.com, * or an IP address',
+}
+
 export const dnsLabel = (description: string) => Type.String({ pattern: dnsLabelPattern, maxLength: 63, description })
 export const objectName = (description: string) =>
   Type.String({ pattern: dnsSubdomainPattern, maxLength: 253, description })
