@@ -1,5 +1,6 @@
 import { postgres } from '@chaperone/wire'
-import type { ClassifiedSql, Denied } from './judge.ts'
+import type { Refusal } from '../engine/engine.ts'
+import type { ClassifiedSql, Denied, Judge } from './judge.ts'
 import type { Portal, PreparedNames } from './prepared-names.ts'
 
 /** One message of a sequence and what it means for the server's names. */
@@ -19,7 +20,8 @@ export interface Batch {
 
 export interface BatchPorts {
   readonly names: PreparedNames
-  readonly classify: (text: string) => Promise<ClassifiedSql | Denied>
+  readonly classify: Judge['classify']
+  readonly refuse: Judge['refuse']
   /** To be awaited before a name is looked up that this batch has not defined. */
   readonly namesKnown: (of: 'statements' | 'portals') => Promise<void>
 }
@@ -30,7 +32,7 @@ export interface BatchPorts {
  * are not what the protocol says.
  */
 export async function readBatch(frames: readonly postgres.Frame[], ports: BatchPorts): Promise<Batch | Denied> {
-  const { names, classify, namesKnown } = ports
+  const { names, classify, refuse, namesKnown } = ports
   const statements = new Map<string, ClassifiedSql | undefined>()
   const portals = new Map<string, Portal | undefined>()
   const unexecuted = new Set<ClassifiedSql>()
@@ -50,6 +52,7 @@ export async function readBatch(frames: readonly postgres.Frame[], ports: BatchP
     switch (frame.type) {
       case 'P': {
         const { statement, sql: text } = postgres.decodeParse(frame)
+        if (!isExact(statement)) return refuse(inexactName)
         const sql = await classify(text)
         if ('kind' in sql) return sql
         statements.set(statement, sql)
@@ -58,6 +61,7 @@ export async function readBatch(frames: readonly postgres.Frame[], ports: BatchP
       }
       case 'B': {
         const bind = postgres.decodeBind(frame)
+        if (!isExact(bind.portal) || !isExact(bind.statement)) return refuse(inexactName)
         const sql = await statementOf(bind.statement)
         if (sql === undefined) return unknownName('26000', `prepared statement "${bind.statement}" does not exist`)
         const portal: Portal = { sql, binds: bindTexts(bind) }
@@ -66,6 +70,7 @@ export async function readBatch(frames: readonly postgres.Frame[], ports: BatchP
       }
       case 'E': {
         const name = postgres.decodeExecutePortal(frame)
+        if (!isExact(name)) return refuse(inexactName)
         const portal = await portalOf(name)
         if (portal === undefined) return unknownName('34000', `portal "${name}" does not exist`)
         unexecuted.delete(portal.sql)
@@ -73,12 +78,13 @@ export async function readBatch(frames: readonly postgres.Frame[], ports: BatchP
       }
       case 'C': {
         const target = postgres.decodeTarget(frame)
+        if (!isExact(target.name)) return refuse(inexactName)
         if (target.kind === 'S') statements.set(target.name, undefined)
         else portals.set(target.name, undefined)
         return { kind: 'close', target }
       }
       default:
-        postgres.decodeTarget(frame)
+        if (!isExact(postgres.decodeTarget(frame).name)) return refuse(inexactName)
         return { kind: 'describe' }
     }
   }
@@ -89,6 +95,17 @@ export async function readBatch(frames: readonly postgres.Frame[], ports: BatchP
     steps.push({ frame, step })
   }
   return { steps, prepares: [...unexecuted] }
+}
+
+/**
+ * The server cuts longer names (NAMEDATALEN), and writes others in its own encoding, which may be longer or the same for two
+ * of them: they would mean there what another name means here.
+ */
+const isExact = (name: string): boolean => /^[\x20-\x7e]{0,63}$/.test(name)
+const inexactName: Refusal = {
+  kind: 'refuse',
+  reason: 'Unparseable',
+  message: 'the name of a prepared statement or portal: expected at most 63 bytes of printable ASCII',
 }
 
 /** In PostgreSQL's own words. */

@@ -179,8 +179,11 @@ const [copyDone, sync, flush] = [postgres.frame('c'), postgres.encodeSync(), pos
 const run = (text: string): Buffer => Buffer.concat([parse('', text), bind('', ''), execute('')])
 
 const texts = fc.constantFrom(...effects.keys(), broken)
-const name = fc.constantFrom('', 's1')
-const portal = fc.constantFrom('', 'p1')
+/** The server takes them for one name. */
+const long = ['x', 'y'].map((end) => 'n'.repeat(63) + end)
+const named = fc.constantFrom('s1', ...long)
+const name = fc.oneof(fc.constant(''), named)
+const portal = fc.constantFrom('', 'p1', ...long)
 /** Fails at the server, which then skips to Sync. */
 const fail = about('D', 'S', 'nothing')
 const message = fc.oneof(
@@ -206,8 +209,25 @@ const message = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom(sync, flush) },
   { weight: 2, arbitrary: fc.constantFrom(copyData, copyDone, fail) },
   // What a client that means it puts together.
-  { weight: 4, arbitrary: texts.map((text) => Buffer.concat([about('C', 'S', 's1'), parse('s1', text), sync])) },
-  { weight: 4, arbitrary: portal.map((to) => Buffer.concat([bind(to, 's1'), execute(to), sync])) },
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(named, texts, named, texts, named)
+      .map(([first, text, second, other, used]) =>
+        Buffer.concat([
+          ...[about('C', 'S', first), parse(first, text), sync, about('C', 'S', second), sync],
+          ...[parse(second, other), sync, bind('', used), execute(''), sync],
+        ]),
+      ),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(named, texts).map(([to, text]) => Buffer.concat([about('C', 'S', to), parse(to, text), sync])),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.tuple(portal, named).map(([to, from]) => Buffer.concat([bind(to, from), execute(to), sync])),
+  },
 )
 /** Leaves COPY, the sequence and the transaction, whatever they are, and asks for one last row. */
 const epilogue = [postgres.encodeCopyFail('over'), sync, query('commit'), query('select done from open')]
@@ -255,10 +275,34 @@ const portalDeceptions: readonly (readonly [string, readonly Buffer[]])[] = [
   ],
 ]
 
+const [longX = '', longY = ''] = long
+/** Names that the server takes for one. */
+const longNames: readonly (readonly [string, readonly Buffer[]])[] = [
+  [
+    'a statement that another long name has replaced',
+    [parse(longX, 'select x from open'), sync, about('C', 'S', longY), sync, parse(longY, readSecret), sync].concat([
+      bind('', longX),
+      execute(''),
+      sync,
+    ]),
+  ],
+  [
+    'a portal that another long name has replaced',
+    [query('begin'), parse('', 'select x from open'), bind(longX, ''), sync, about('C', 'P', longY), sync].concat([
+      parse('', readSecret),
+      bind(longY, ''),
+      sync,
+      execute(longX),
+      sync,
+    ]),
+  ],
+]
+
 describe('a client cannot have one statement judged and another run', () => {
   test.each([
     ...deceptions.map(([what, before]) => [what, [...before, bind('', 's1'), execute(''), sync]] as const),
     ...portalDeceptions.map(([what, before]) => [what, [...before, execute('p1'), sync]] as const),
+    ...longNames,
   ])('%s', async (_what, messages) => {
     const { executed, received } = await converse([Buffer.concat([...messages, ...epilogue])], lastRow)
     expect(executed.filter((text) => forbidden.includes(text))).toEqual([])
@@ -272,6 +316,29 @@ describe('a client cannot have one statement judged and another run', () => {
     const { executed, received } = await converse([Buffer.concat(messages)], lastRow)
     expect(executed).toEqual(['copy open from stdin', readSecret, readSecret, 'commit', 'select done from open'])
     expect(received.includes(secret)).toBe(false)
+  })
+})
+
+describe('a name of a statement or portal that the server would not take as it is', () => {
+  test.each([
+    ['Parse', parse(longX, 'select x from open')],
+    ['Bind of a portal', bind(longX, '')],
+    ['Bind of a statement', bind('', longX)],
+    ['Describe', about('D', 'S', longX)],
+    ['Execute', execute(longX)],
+    ['Close', about('C', 'P', longX)],
+    ['Parse with letters that the server may not have', parse('\u{20000}', 'select x from open')],
+  ])('in %s is refused, and the connection lives', async (_what, message) => {
+    const { received } = await converse([Buffer.concat([message, sync, ...epilogue])], lastRow)
+    expect(received.toString()).toContain('42601')
+    expect(received.includes(lastRow)).toBe(true)
+  })
+
+  test('passes up to 63 bytes', async () => {
+    const to = 'n'.repeat(63)
+    const messages = [parse(to, 'select x from open'), bind(to, to), execute(to), sync]
+    const { executed } = await converse([Buffer.concat([...messages, ...epilogue])], lastRow)
+    expect(executed).toContain('select x from open')
   })
 })
 

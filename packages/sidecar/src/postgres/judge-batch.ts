@@ -21,6 +21,7 @@ export async function judgeBatch(
   const batch = await readBatch(frames, {
     names,
     classify: (text) => judge.classify(text),
+    refuse: (refusal) => judge.refuse(refusal),
     namesKnown: (of) => (pump.replies.changes(of) ? pump.idle() : Promise.resolve()),
   })
   if ('kind' in batch) return batch

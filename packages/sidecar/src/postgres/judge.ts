@@ -32,6 +32,8 @@ export interface Judge {
   authorize(sql: ClassifiedSql, binds?: readonly (string | null)[]): Promise<Permit | Denied>
   /** For what is only prepared: it is refused where it could never run, and judged for itself when it does. */
   peek(sql: ClassifiedSql): Denied | undefined
+  /** Records what is refused before any rule is asked. */
+  refuse(refusal: Refusal): Denied
   /** Ends the hold of a statement that waits for a person; false when none does. */
   cancelHeld(): boolean
 }
@@ -102,6 +104,7 @@ export function createJudge(ports: JudgePorts): Judge {
       const verdict = engine.policy.peek(actionOf(sql))
       return verdict.kind === 'deny' ? refuse({ ...verdict, kind: 'refuse' }) : undefined
     },
+    refuse,
     cancelHeld: () => hold.cancel(),
   }
 }

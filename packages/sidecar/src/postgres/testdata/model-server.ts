@@ -15,6 +15,24 @@ interface Copying {
   readonly extended: boolean
 }
 
+/** Names are cut to 63 bytes, whoever gives them (NAMEDATALEN). */
+class CutNames extends Map<string, string> {
+  override has(name: string): boolean {
+    return super.has(cut(name))
+  }
+  override get(name: string): string | undefined {
+    return super.get(cut(name))
+  }
+  override set(name: string, sql: string): this {
+    return super.set(cut(name), sql)
+  }
+  override delete(name: string): boolean {
+    return super.delete(cut(name))
+  }
+}
+
+const cut = (name: string): string => Buffer.from(name).toString('latin1', 0, 63)
+
 /**
  * The message flow of PostgreSQL (docs ch. 55.2), as far as what runs depends on it: names of statements and portals,
  * skipping to Sync after an error, transactions, and the reading of COPY data. Made for properties over message sequences,
@@ -23,8 +41,8 @@ interface Copying {
 export class ModelServer {
   /** Every statement that has run. */
   readonly executed: string[] = []
-  private readonly statements = new Map<string, string>()
-  private readonly portals = new Map<string, string>()
+  private readonly statements = new CutNames()
+  private readonly portals = new CutNames()
   private transaction: postgres.TransactionState = 'I'
   private skipping = false
   private copying: Copying | undefined
@@ -143,6 +161,7 @@ export class ModelServer {
         break
       case 'commit':
         this.transaction = 'I'
+        this.portals.clear()
         break
       case 'prepare':
         if (this.statements.has(effect.name)) return 'prepared statement exists'
