@@ -1,7 +1,7 @@
 import { postgres } from '@chaperone/wire'
 import type { Refusal } from '../engine/engine.ts'
 import type { ClassifiedSql, Denied, Judge } from './judge.ts'
-import type { Portal, PreparedNames } from './prepared-names.ts'
+import { forgottenBy, type Portal, type PreparedNames } from './prepared-names.ts'
 
 /** One message of a sequence and what it means for the server's names. */
 export type Step =
@@ -27,7 +27,7 @@ export interface BatchPorts {
 }
 
 /**
- * Reads a batch against what the server has acknowledged. A name that nobody prepared by the protocol is refused, also when
+ * Reads a batch against what the server has acknowledged, and what its own messages do to that. A name that nobody prepared by the protocol is refused, also when
  * SQL made it (PREPARE, DECLARE): it would run under a verdict that is not known here. Throws WireError for messages that
  * are not what the protocol says.
  */
@@ -35,18 +35,31 @@ export async function readBatch(frames: readonly postgres.Frame[], ports: BatchP
   const { names, classify, refuse, namesKnown } = ports
   const statements = new Map<string, ClassifiedSql | undefined>()
   const portals = new Map<string, Portal | undefined>()
+  /** Names that this batch has not defined itself may stand for something else by now. */
+  const areForgotten = { statements: false, portals: false }
   const unexecuted = new Set<ClassifiedSql>()
   const steps: { frame: postgres.Frame; step: Step }[] = []
 
   const statementOf = async (name: string): Promise<ClassifiedSql | undefined> => {
-    if (statements.has(name)) return statements.get(name)
+    if (areForgotten.statements || statements.has(name)) return statements.get(name)
     await namesKnown('statements')
     return names.statement(name)
   }
   const portalOf = async (name: string): Promise<Portal | undefined> => {
-    if (portals.has(name)) return portals.get(name)
+    if (areForgotten.portals || portals.has(name)) return portals.get(name)
     await namesKnown('portals')
     return names.portal(name)
+  }
+  const forgetBy = (sql: ClassifiedSql): void => {
+    const forgotten = forgottenBy(sql)
+    if (forgotten?.portals === true) {
+      portals.clear()
+      areForgotten.portals = true
+    }
+    if (forgotten?.statements === 'all') {
+      statements.clear()
+      areForgotten.statements = true
+    } else if (forgotten?.statements !== undefined) statements.set(forgotten.statements.name, undefined)
   }
   const stepOf = async (frame: postgres.Frame): Promise<Step | Denied> => {
     switch (frame.type) {
@@ -74,6 +87,7 @@ export async function readBatch(frames: readonly postgres.Frame[], ports: BatchP
         const portal = await portalOf(name)
         if (portal === undefined) return unknownName('34000', `portal "${name}" does not exist`)
         unexecuted.delete(portal.sql)
+        forgetBy(portal.sql)
         return { kind: 'execute', name, portal }
       }
       case 'C': {

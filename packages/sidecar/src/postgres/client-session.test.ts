@@ -184,6 +184,11 @@ const long = ['x', 'y'].map((end) => 'n'.repeat(63) + end)
 const named = fc.constantFrom('s1', ...long)
 const name = fc.oneof(fc.constant(''), named)
 const portal = fc.constantFrom('', 'p1', ...long)
+/** What changes names by SQL. */
+const changes = fc.constantFrom(
+  ...['begin', 'commit', 'deallocate s1', 'prepare s1 as select email from secret'],
+  ...['declare p1 cursor for select email from secret', 'close p1'],
+)
 /** Fails at the server, which then skips to Sync. */
 const fail = about('D', 'S', 'nothing')
 const message = fc.oneof(
@@ -209,6 +214,17 @@ const message = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom(sync, flush) },
   { weight: 2, arbitrary: fc.constantFrom(copyData, copyDone, fail) },
   // What a client that means it puts together.
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(fc.constantFrom('begin', 'commit'), fc.array(changes, { maxLength: 4 }), fc.boolean())
+      .map(([before, changed, byPortal]) =>
+        Buffer.concat([
+          ...[query(before), about('C', 'S', 's1'), parse('s1', 'select x from open'), bind('p1', 's1')],
+          ...[...changed.map(run), byPortal ? execute('p1') : Buffer.concat([bind('', 's1'), execute('')]), sync],
+        ]),
+      ),
+  },
   {
     weight: 4,
     arbitrary: fc
@@ -244,6 +260,10 @@ const deceptions: readonly (readonly [string, readonly Buffer[]])[] = [
     'the same, before the server has answered',
     [parse('s1', readSecret), flush, fail, about('C', 'S', 's1'), parse('s1', 'select x from open'), sync],
   ],
+  [
+    'a statement that the same batch has replaced by SQL',
+    [...[parse('s1', 'select x from open'), sync, run('deallocate s1')], run('prepare s1 as select email from secret')],
+  ],
   ['a statement that SQL has prepared', [query('prepare s1 as select email from secret')]],
   [
     'a statement that SQL has prepared in the place of another',
@@ -251,6 +271,13 @@ const deceptions: readonly (readonly [string, readonly Buffer[]])[] = [
   ],
 ]
 const portalDeceptions: readonly (readonly [string, readonly Buffer[]])[] = [
+  [
+    'a cursor that the same batch has declared in the place of a portal',
+    [
+      ...[query('begin'), parse('', 'select x from open'), bind('p1', ''), run('commit'), run('begin')],
+      run('declare p1 cursor for select email from secret'),
+    ],
+  ],
   ['a cursor that SQL has declared', [query('begin'), query('declare p1 cursor for select email from secret')]],
   [
     'a cursor with the name of a portal that went with its transaction',

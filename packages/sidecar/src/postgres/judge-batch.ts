@@ -78,7 +78,7 @@ export function expectStep({ pump, names }: ClientSessionPorts, passed: PassedSt
         kind: 'execute',
         mask: permit?.mask,
         copies: permit?.copies === true,
-        change: names.changeBy(step.portal.sql.text),
+        change: names.changeBy(step.portal.sql),
         ...(permit === undefined ? {} : { requestSeq: permit.requestSeq }),
       })
       return describes ? [postgres.encodeDescribePortal(step.name), frame.bytes] : [frame.bytes]

@@ -1,15 +1,16 @@
 import { describe, expect, test } from '@jest/globals'
+import type { SqlVerb } from '@chaperone/core'
 import { maxPrepared, maxPreparedBytes } from './limits.ts'
 import { createPreparedNames } from './prepared-names.ts'
 
-const sql = (text: string) => ({ text, statements: [] })
+const sql = (text: string, ...verbs: SqlVerb[]) => ({ text, statements: [{ verbs, tables: [], functions: [] }] })
 const long = 'a'.repeat(63)
 
 function after(text: string): string[] {
   const names = createPreparedNames()
   const known = ['s1', 'S1', long]
   for (const name of known) names.setStatement(name, sql(name))
-  names.changeBy(text)?.apply()
+  names.changeBy(sql(text))?.apply()
   return known.filter((name) => names.statement(name) !== undefined)
 }
 
@@ -33,8 +34,26 @@ describe('what SQL does to prepared statements', () => {
   test('a cursor takes the names of all portals', () => {
     const names = createPreparedNames()
     names.setPortal('p1', { sql: sql('select 1'), binds: [] })
-    names.changeBy('/**/Declare p1 cursor for select 2')?.apply()
+    names.changeBy(sql('/**/Declare p1 cursor for select 2'))?.apply()
     expect(names.portal('p1')).toBeUndefined()
+  })
+})
+
+describe('what SQL does to portals', () => {
+  test.each<[string, SqlVerb, boolean]>([
+    ['commit', 'Transaction', false],
+    ['ROLLBACK to savepoint a', 'Transaction', false],
+    ['close p1', 'Set', false],
+    ['do $$ begin close p1; end $$', 'Call', false],
+    ['savepoint a', 'Transaction', true],
+    ['begin', 'Transaction', true],
+    // A column of this name, and an end that is no transaction's.
+    ['select close, case when true then 1 end from stocks', 'Select', true],
+  ])('%s, of the kind %s, leaves them: %s', (text, verb, left) => {
+    const names = createPreparedNames()
+    names.setPortal('p1', { sql: sql('select 1'), binds: [] })
+    names.changeBy(sql(text, verb))?.apply()
+    expect(names.portal('p1') !== undefined).toBe(left)
   })
 })
 

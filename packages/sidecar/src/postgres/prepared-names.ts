@@ -1,3 +1,4 @@
+import type { SqlVerb } from '@chaperone/core'
 import type { ClassifiedSql } from './judge.ts'
 import { maxPrepared, maxPreparedBytes } from './limits.ts'
 import type { NameChange } from './replies.ts'
@@ -20,8 +21,8 @@ export interface PreparedNames {
   forgetPortals(): void
   /** Whether these may be added without more than is allowed. */
   fits(statements: Iterable<ClassifiedSql>, portals: Iterable<Portal>): boolean
-  /** What running `text` does to the names behind the protocol's back. */
-  changeBy(text: string): NameChange | undefined
+  /** What running `sql` does to the names behind the protocol's back. */
+  changeBy(sql: ClassifiedSql): NameChange | undefined
 }
 
 export function createPreparedNames(): PreparedNames {
@@ -57,17 +58,16 @@ export function createPreparedNames(): PreparedNames {
         bytes + added <= maxPreparedBytes
       )
     },
-    changeBy(text) {
-      const deallocated = deallocation(text)
-      const declares = /\bdeclare\b/i.test(text)
-      if (deallocated === undefined && !declares) return undefined
+    changeBy(sql) {
+      const forgotten = forgottenBy(sql)
+      if (forgotten === undefined) return undefined
       return {
-        of: 'both',
+        of: forgotten.statements === undefined ? 'portals' : 'both',
         apply() {
-          // A cursor is a portal, and takes a name that the protocol's own may have had.
-          if (declares) names.forgetPortals()
-          if (deallocated === 'all') for (const name of [...statements.keys()]) names.setStatement(name, undefined)
-          else if (deallocated !== undefined) names.setStatement(deallocated.name, undefined)
+          if (forgotten.portals) names.forgetPortals()
+          if (forgotten.statements === 'all')
+            for (const name of [...statements.keys()]) names.setStatement(name, undefined)
+          else if (forgotten.statements !== undefined) names.setStatement(forgotten.statements.name, undefined)
         },
       }
     },
@@ -77,6 +77,27 @@ export function createPreparedNames(): PreparedNames {
 
 const statementSize = ({ text }: ClassifiedSql): number => text.length
 const portalSize = ({ binds }: Portal): number => binds.reduce((sum, value) => sum + (value?.length ?? 0), 0)
+
+/** Names that may stand for something else once a statement has run. */
+export interface Forgotten {
+  readonly portals: boolean
+  readonly statements: 'all' | { readonly name: string } | undefined
+}
+
+/**
+ * What SQL takes away from names of the protocol, which PREPARE and DECLARE may then give to something else: they fail
+ * while a name is taken. A cursor is a portal. Portals also go with CLOSE and with their transaction or savepoint.
+ */
+export function forgottenBy({ text, statements }: ClassifiedSql): Forgotten | undefined {
+  const mayEnd = statements.some(({ verbs }) => verbs.some((verb) => endingVerbs.has(verb)))
+  const portals = /\bdeclare\b/i.test(text) || (mayEnd && endsPortals.test(text))
+  const deallocated = deallocation(text)
+  return portals || deallocated !== undefined ? { portals, statements: deallocated } : undefined
+}
+
+/** Of transaction control, of CLOSE and DISCARD, and of DO. */
+const endingVerbs: ReadonlySet<SqlVerb> = new Set(['Transaction', 'Set', 'Call'])
+const endsPortals = /\b(?:commit|end|rollback|abort|prepare|close|discard)\b/i
 
 /** Names as SQL and the protocol both spell them: longer ones are cut by SQL alone (NAMEDATALEN). */
 const oneDeallocate =
