@@ -35,10 +35,10 @@ export async function serveAgentSession(ports: AgentSessionPorts): Promise<void>
   const { login, negotiation } = prepared
   if (negotiation.length > 0) client.write(negotiation)
   const sql = await sqlParser()
-  const logIn = (): Promise<UpstreamSession> =>
-    loginUpstream(engine.upstream, login, AbortSignal.any([signal, AbortSignal.timeout(timeouts.loginMs)]))
-  const session = await logIn()
   const over = new AbortController()
+  const logIn = (): Promise<UpstreamSession> =>
+    loginUpstream(engine.upstream, login, AbortSignal.any([signal, over.signal, AbortSignal.timeout(timeouts.loginMs)]))
+  const session = await logIn()
   const { stream: server, key } = session
   const names = createPreparedNames()
   const catalog = createCatalog(logIn, timeouts.catalogMs)

@@ -18,22 +18,30 @@ export interface Catalog {
 export function createCatalog(login: () => Promise<UpstreamSession>, timeoutMs: number): Catalog {
   const tables = new Map<number, Table>()
   let session: Promise<UpstreamSession> | undefined
+  const close = (): void => {
+    session?.then(
+      ({ stream }) => stream.destroy(),
+      () => undefined,
+    )
+    session = undefined
+  }
   return {
     async load(oids) {
       const named = [...new Set(oids)].filter((oid) => oid !== 0)
       if (tables.size + named.length > maxTables) tables.clear()
       const missing = named.filter((oid) => !tables.has(oid))
       if (missing.length === 0) return tables
-      session ??= login()
-      for (const row of await query(await session, sqlFor(missing), timeoutMs)) addColumn(tables, row)
+      try {
+        session ??= login()
+        for (const row of await query(await session, sqlFor(missing), timeoutMs)) addColumn(tables, row)
+      } catch (error) {
+        // The next look-up has a connection of its own.
+        close()
+        throw error
+      }
       return tables
     },
-    close() {
-      session?.then(
-        ({ stream }) => stream.destroy(),
-        () => undefined,
-      )
-    },
+    close,
   }
 }
 
