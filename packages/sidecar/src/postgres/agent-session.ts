@@ -66,6 +66,15 @@ export async function serveAgentSession(ports: AgentSessionPorts): Promise<void>
       connectionId: connection.id,
       onTransactionEnd: () => names.forgetPortals(),
     })
+    // What runs ends as soon as it would not be let through any more; a server notices at the latest when it answers.
+    const cutDenied = (): void => {
+      if (judge.allows(pump.replies.running)) return
+      client.destroy()
+      server.destroy()
+    }
+    over.signal.addEventListener('abort', engine.policy.subscribe(cutDenied), { once: true })
+    // It may have changed since the login began.
+    cutDenied()
     await Promise.race([pump.run(), runClientSession({ judge, names, pump, client, reader, server })])
   } finally {
     over.abort()

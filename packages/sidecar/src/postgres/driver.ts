@@ -5,6 +5,7 @@ import { acceptClient } from './accept-client.ts'
 import { serveAgentSession } from './agent-session.ts'
 import { createCancelRequests } from './cancel-requests.ts'
 import { closeSoon } from './frames.ts'
+import { allowsLogin } from './judge.ts'
 import { postgresTimeouts, type PostgresTimeouts } from './limits.ts'
 import { ConnectionRefused, refuseConnection } from './refuse-connection.ts'
 
@@ -14,11 +15,11 @@ export function createPostgresDriver(
   tls: TlsTerminator,
   timeouts: PostgresTimeouts = postgresTimeouts,
 ): Driver {
-  const open = new Set<AbortController>()
+  const open = new Map<AbortController, ClientConnection>()
   const cancels = createCancelRequests(engine.upstream)
-  const stopListening = engine.policy.subscribe((policy) => {
-    const closed = policy === undefined || policy.source.suspended || policy.source.unresolved.length > 0
-    if (closed) for (const each of open) each.abort()
+  // Of what runs in a session, the session itself takes care.
+  const stopListening = engine.policy.subscribe(() => {
+    for (const [each, { target }] of open) if (!allowsLogin(engine, target)) each.abort()
   })
 
   const serve = async (connection: ClientConnection, signal: AbortSignal): Promise<void> => {
@@ -50,7 +51,7 @@ export function createPostgresDriver(
     serve(connection) {
       const { socket } = connection
       const ended = new AbortController()
-      open.add(ended)
+      open.set(ended, connection)
       socket.on('error', () => socket.destroy())
       socket.once('close', () => ended.abort())
       ended.signal.addEventListener('abort', () => socket.destroy(), { once: true })
@@ -60,7 +61,7 @@ export function createPostgresDriver(
       stopListening()
       const deadline = engine.clock.elapsedMs() + graceMs
       while (open.size > 0 && engine.clock.elapsedMs() < deadline) await engine.clock.sleep(50)
-      for (const each of open) each.abort()
+      for (const each of open.keys()) each.abort()
     },
   }
 }

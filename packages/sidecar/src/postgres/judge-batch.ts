@@ -41,6 +41,12 @@ export async function judgeBatch(
     if (permit.kind === 'denied') return permit
     passed.push({ ...each, permit })
   }
+  // While one was held for a person, another may have lost its permission.
+  const executed = new Set(passed.flatMap(({ step }) => (step.kind === 'execute' ? [step.portal.sql] : [])))
+  for (const sql of executed) {
+    const refused = judge.peek(sql)
+    if (refused !== undefined) return refused
+  }
   return passed
 }
 
@@ -76,6 +82,7 @@ export function expectStep({ pump, names }: ClientSessionPorts, passed: PassedSt
       if (describes) pump.replies.push({ kind: 'describe', ours: true, mask: permit.mask })
       pump.replies.push({
         kind: 'execute',
+        sql: step.portal.sql,
         mask: permit?.mask,
         copies: permit?.copies === true,
         change: names.changeBy(step.portal.sql),

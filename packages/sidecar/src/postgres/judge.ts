@@ -12,6 +12,9 @@ export interface ClassifiedSql {
   readonly statements: readonly SqlStatement[]
 }
 
+/** An empty query passes wherever a connection may be opened. */
+const nothing: ClassifiedSql = { text: '', statements: [] }
+
 export interface Permit {
   readonly kind: 'permit'
   readonly mask: Mask | undefined
@@ -32,6 +35,8 @@ export interface Judge {
   authorize(sql: ClassifiedSql, binds?: readonly (string | null)[]): Promise<Permit | Denied>
   /** For what is only prepared: it is refused where it could never run, and judged for itself when it does. */
   peek(sql: ClassifiedSql): Denied | undefined
+  /** Whether the connection may stay open, and all of these would still be let through. */
+  allows(running: Iterable<ClassifiedSql>): boolean
   /** Records what is refused before any rule is asked. */
   refuse(refusal: Refusal): Denied
   /** Ends the hold of a statement that waits for a person; false when none does. */
@@ -104,6 +109,8 @@ export function createJudge(ports: JudgePorts): Judge {
       const verdict = engine.policy.peek(actionOf(sql))
       return verdict.kind === 'deny' ? refuse({ ...verdict, kind: 'refuse' }) : undefined
     },
+    allows: (running) =>
+      allowsLogin(engine, target) && [...running].every((sql) => engine.policy.peek(actionOf(sql)).kind !== 'deny'),
     refuse,
     cancelHeld: () => hold.cancel(),
   }
@@ -155,6 +162,12 @@ function createHold({ engine, heldNoticeMs, tellClient, signal }: JudgePorts): H
       return true
     },
   }
+}
+
+/** Whether a connection may be open at all. */
+export function allowsLogin({ policy }: Pick<Engine, 'policy'>, target: Target): boolean {
+  const sql = { system: 'postgresql', database: '', user: '', ...nothing } as const
+  return policy.peek({ protocol: 'Postgres', target, sql }).kind !== 'deny'
 }
 
 export function denied(refusal: Refusal): Denied {

@@ -1,5 +1,6 @@
 import type { Mask } from '@chaperone/mask'
 import { WireError, type postgres } from '@chaperone/wire'
+import type { ClassifiedSql } from './judge.ts'
 
 /** One reply that the server owes us. */
 export interface Expected {
@@ -10,6 +11,8 @@ export interface Expected {
   readonly ours?: boolean
   /** COPY: the server may ask for data, and then reads nothing else. */
   readonly copies?: boolean
+  /** What runs until this reply has ended. */
+  readonly sql?: ClassifiedSql
   /** Of the record of the request, for the record of the result. */
   readonly requestSeq?: number
   /** Names and statements change with this reply, and nothing that depends on them may be judged before it. */
@@ -44,6 +47,8 @@ export interface ReplyQueue {
   push(expected: Expected): void
   readonly current: Expected | undefined
   readonly length: number
+  /** Everything that the server runs, or is still to run. */
+  readonly running: ReadonlySet<ClassifiedSql>
   /** An error has come, and no Sync was sent since: the server reads nothing. */
   readonly failed: boolean
   /** A COPY is outstanding. */
@@ -98,6 +103,9 @@ export function createReplyQueue(): ReplyQueue {
     },
     get length() {
       return queue.length - head
+    },
+    get running() {
+      return new Set(queue.slice(head).flatMap(({ sql }) => sql ?? []))
     },
     get failed() {
       return failed

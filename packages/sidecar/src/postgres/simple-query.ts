@@ -19,6 +19,6 @@ export async function simpleQuery(
   const permit = await judge.authorize(sql)
   if (permit.kind === 'denied') return answer(permit)
   const { mask, requestSeq, copies } = permit
-  pump.replies.push({ kind: 'query', mask, requestSeq, copies, change: names.changeBy(sql) })
+  pump.replies.push({ kind: 'query', sql, mask, requestSeq, copies, change: names.changeBy(sql) })
   return write(server, frame.bytes)
 }

@@ -44,6 +44,8 @@ export interface TestDriverOptions {
 export interface TestDriver {
   readonly port: number
   readonly records: { readonly kind: string; readonly attributes: Readonly<Record<string, unknown>> }[]
+  /** Puts a policy in force, at a time of its own; what is open is told. */
+  setPolicy(policy: CompiledPolicy, nowMs?: number): void
   /** Everything written to the server since `forgetUpstream`. */
   upstreamText(): string
   forgetUpstream(): void
@@ -60,7 +62,10 @@ export interface TestDriver {
 const run = promisify(execFile)
 
 export async function startTestDriver(options: TestDriverOptions): Promise<TestDriver> {
-  const { authority, host, policy } = options
+  const { authority, host } = options
+  let { policy } = options
+  let now = 0
+  const listeners = new Set<(policy: CompiledPolicy) => void>()
   const records: TestDriver['records'] = []
   const waiters = new Set<() => void>()
   const sockets = new Set<Socket>()
@@ -98,10 +103,15 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
     log: pino({ level: 'silent' }),
     refusedCertificates: createRefusedCertificates(() => undefined),
     policy: {
-      current: policy,
+      get current() {
+        return policy
+      },
       pod: undefined,
-      peek: (action: Action) => policy.evaluate(action, 0),
-      subscribe: () => () => undefined,
+      peek: (action: Action) => policy.evaluate(action, now),
+      subscribe(listener) {
+        listeners.add(listener)
+        return () => void listeners.delete(listener)
+      },
     },
     recorder: {
       append(kind, attributes) {
@@ -132,7 +142,7 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
       secure: async (socket, how) => spy(await secure(socket, how)),
     },
     authorize(request, signal) {
-      const verdict = policy.evaluate(request.action, 0)
+      const verdict = policy.evaluate(request.action, now)
       if (verdict.kind === 'deny') return Promise.resolve({ ...verdict, kind: 'refuse' })
       const pass = { kind: 'pass', effects: verdict.effects, rule: verdict.rule, requestSeq: 1 } as const
       if (verdict.kind === 'allow') return Promise.resolve(pass)
@@ -164,6 +174,11 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
   return {
     port,
     records,
+    setPolicy(next, nowMs = 0) {
+      policy = next
+      now = nowMs
+      for (const listener of listeners) listener(policy)
+    },
     upstreamText: () => upstreamText,
     forgetUpstream: () => void (upstreamText = ''),
     upstreamSaid: (text) => until(() => upstreamText.includes(text)),
