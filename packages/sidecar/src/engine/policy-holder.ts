@@ -44,8 +44,13 @@ export function createPolicyHolder(ports: { readonly clock: Clock; readonly log:
     const expiresAt = current?.source.expiresAt
     if (expiresAt === undefined) return
     const leftMs = Date.parse(expiresAt) - clock.now()
-    if (leftMs > 0)
-      expiry = setTimeout(leftMs > maxTimerMs ? watchExpiry : notify, Math.min(leftMs, maxTimerMs)).unref()
+    if (leftMs <= 0) return
+    // A timer may fire before the wall clock says so (rounding, a clock set back): whoever is told then finds no reason to end.
+    const look = (): void => {
+      if (Date.parse(expiresAt) > clock.now()) watchExpiry()
+      else notify()
+    }
+    expiry = setTimeout(look, Math.min(leftMs, maxTimerMs)).unref()
   }
 
   return {
