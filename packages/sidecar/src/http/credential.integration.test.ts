@@ -62,6 +62,27 @@ describe('the credential of a rule', () => {
     expect(shown).not.toContain('7w')
   })
 
+  test.each([
+    ['the bytes of the header field', (value: string) => Buffer.from(value, 'latin1')],
+    ['UTF-8', (value: string) => Buffer.from(value)],
+    ['JSON as Go writes it', () => Buffer.from('pä\\u003cw\\u0026/ö+"x'.replace('"', '\\"'))],
+    ['JSON as Python writes it', () => Buffer.from('p\\u00e4<w&/\\u00f6+\\"x')],
+    ['JSON as PHP writes it', () => Buffer.from('p\\u00e4<w&\\/\\u00f6+\\"x')],
+    ['JSON as .NET writes it', () => Buffer.from('p\\u00E4\\u003Cw\\u0026/\\u00F6\\u002B\\u0022x')],
+    ['a URL in lower case', () => Buffer.from('p%c3%a4%3cw%26%2f%c3%b6%2b%22x')],
+    ['a URL of the bytes of the header field', () => Buffer.from('p%E4%3Cw%26%2F%F6%2B%22x')],
+  ])('that is not ASCII is sent as it is and hidden in %s', async (_name, form) => {
+    const value = 'pä<w&/ö+"x'
+    const seen: (string | undefined)[] = []
+    const origin = await upstream((request, response) => {
+      seen.push(request.headers.authorization)
+      response.end(Buffer.concat([Buffer.from('<'), form(value), Buffer.from('>')]))
+    })
+    const bench = await start(origin.port, bearer, { credential: () => Promise.resolve(value) })
+    expect(bodyOf(await curl(bench.port))).toMatch(/^<\*{10,}>$/)
+    expect(seen).toEqual([`Bearer ${value}`])
+  })
+
   test('as user name and password is hidden in the header it makes and by itself', async () => {
     const bench = await echoing(
       (request, response) => response.end(`${request.headers.authorization ?? ''} is ada:${secret}`),
