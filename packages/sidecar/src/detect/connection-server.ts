@@ -138,7 +138,7 @@ function fatalAlert(description: number): Buffer {
   return Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, fatal, description])
 }
 
-/** Records the opening and the end; what passes between is the driver's to record. */
+/** Records the opening, and the end of what has one on record; what passes between is the driver's to record. */
 function recordLife(
   { recorder, policy, clock, log }: Engine,
   socket: Socket,
@@ -153,13 +153,16 @@ function recordLife(
     'network.protocol.name': protocol.toLowerCase(),
   }
   const unrecorded = (error: unknown): void => log.debug({ connection: id, error: errorText(error) }, 'not recorded')
-  recorder.append('connection.opened', attributes).catch(unrecorded)
+  const opened = recorder.append('connection.opened', attributes)
+  opened.catch(unrecorded)
   socket.once('close', () => {
     const sizes = {
       'chaperone.connection.bytes_received': socket.bytesRead,
       'chaperone.connection.bytes_sent': socket.bytesWritten,
     }
     const lasted = { 'chaperone.connection.duration_ms': clock.elapsedMs() - startedMs }
-    recorder.append('connection.closed', { ...attributes, ...sizes, ...lasted }).catch(unrecorded)
+    const closed = { ...attributes, ...sizes, ...lasted }
+    // The room that the log keeps for ends is for those of what it let begin; 0 is what fell into a gap.
+    opened.then((seq) => (seq === 0 ? seq : recorder.append('connection.closed', closed))).catch(unrecorded)
   })
 }
