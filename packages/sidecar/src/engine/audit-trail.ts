@@ -94,9 +94,8 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Audi
     },
     async checkpoint() {
       if (opened === undefined || opened.log.head.seq === signedSeq) return
-      const appended = opened.log.append(checkpointDraft(key, opened.log.head))
-      signedSeq = opened.log.head.seq
-      await appended
+      // What was refused is signed at the next turn.
+      signedSeq = (await opened.log.append(checkpointDraft(key, opened.log.head))).seq
     },
     async close(deadlineMs) {
       stop.abort()
