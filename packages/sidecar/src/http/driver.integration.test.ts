@@ -277,7 +277,31 @@ describe('while it runs', () => {
     })
   })
 
-  test('an open stream is cut when the policy comes to deny it', async () => {
+  test.each([
+    ['asks a person for it', [{ name: 'allow', to: { hosts: [host] }, action: 'Approve' }]],
+    ['masks what comes back', allow({ mask: ['pii'] })],
+    ['bounds where its name may lead', allow({ to: { hosts: [host], cidrs: ['192.0.2.0/24'] } })],
+  ])('a request that the policy %s since its verdict never leaves', async (_name, next) => {
+    const origin = await upstream((_request, response) => response.end('secret'))
+    const bench = await start(origin.port, allow({ credential: { secretRef: { name: 'token' }, as: 'BearerToken' } }), {
+      credential() {
+        bench.setPolicy(
+          next.map((rule) => ({ ...rule, credential: { secretRef: { name: 'token' }, as: 'BearerToken' } })),
+        )
+        return Promise.resolve('s3cret')
+      },
+    })
+    const answer = await raw(bench.port, `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    expect(answer).toMatch(/^HTTP\/1\.1 403 [^]*"reason":"RuleDenied"/)
+    expect(origin.bytes()).toBe(0)
+  })
+
+  test.each([
+    ['deny it', []],
+    ['ask a person for it', [{ name: 'allow', to: { hosts: [host] }, action: 'Approve' }]],
+    ['mask what comes back', allow({ mask: ['pii'] })],
+    ['bound where its name may lead', allow({ to: { hosts: [host], cidrs: ['192.0.2.0/24'] } })],
+  ])('an open stream is cut when the policy comes to %s', async (_name, next) => {
     const origin = await upstream((_request, response) => {
       response.write('first')
     })
@@ -287,7 +311,7 @@ describe('while it runs', () => {
     socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
     await new Promise((resolve) => socket.once('data', resolve))
     const closed = new Promise((resolve) => socket.once('close', resolve))
-    bench.setPolicy([])
+    bench.setPolicy(next)
     socket.resume()
     await closed
   })

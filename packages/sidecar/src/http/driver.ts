@@ -83,10 +83,9 @@ export function createHttpDriver(
   http2.on('request', onHttp2)
   http2.on('checkContinue', onHttp2)
 
-  const stopListening = engine.policy.subscribe((policy) => {
+  const stopListening = engine.policy.subscribe(() => {
     pools.retire()
-    for (const each of open)
-      if (policy === undefined || policy.evaluate(each.action, engine.clock.now()).kind === 'deny') each.cut()
+    for (const each of open) if (each.objection() !== undefined) each.cut()
   })
 
   /** Node's servers take over a byte stream that already speaks the chosen version. */

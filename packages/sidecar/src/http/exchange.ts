@@ -4,6 +4,7 @@ import { errorText, sha256Hex, type Action, type Target } from '@chaperone/core'
 import { MaskError, type Mask } from '@chaperone/mask'
 import type { Effects } from '@chaperone/policy'
 import { ownPrefix } from '../approvals/approval-path.ts'
+import { agreedTerms } from '../engine/agreed-terms.ts'
 import { CredentialError, DeniedError, UpstreamError } from '../errors.ts'
 import { credentialName, type ClientConnection, type Engine, type Refusal } from '../engine/engine.ts'
 import { AuditUnavailableError } from '../engine/recorder.ts'
@@ -28,13 +29,14 @@ export interface ExchangeContext {
   /** Present when the client speaks TLS. */
   readonly tls: { readonly serverName?: string } | undefined
   readonly timeouts: ClientTimeouts
-  /** Exchanges under way: what they do, and how to cut them. */
+  /** Exchanges under way: whether they may go on, and how to cut them. */
   readonly open: Set<OpenExchange>
 }
 
 export interface OpenExchange {
   readonly connection: ClientConnection
-  readonly action: Action
+  /** What stands against it under the policy in force; undefined for nothing. */
+  readonly objection: () => Refusal | undefined
   readonly cut: () => void
 }
 
@@ -43,6 +45,7 @@ export interface PassedExchange {
   readonly head: RequestHead
   readonly body: Buffer | undefined
   readonly effects: Effects
+  readonly objection: OpenExchange['objection']
   readonly mask: Mask | undefined
   readonly credential: CredentialHeader | undefined
   readonly requestSeq: number
@@ -64,7 +67,7 @@ export async function serveExchange(context: ExchangeContext, request: ServerReq
     if ('kind' in passed) return answerRefusal(request, answer, passed)
     const exchange: OpenExchange = {
       connection: context.connection,
-      action: actionOf(passed.head, passed.body),
+      objection: passed.objection,
       cut: () => gone.abort(),
     }
     try {
@@ -85,13 +88,13 @@ export async function serveExchange(context: ExchangeContext, request: ServerReq
 }
 
 /**
- * From here on a policy that comes to deny the exchange cuts it. One that came while the verdict was recorded and a
+ * From here on a policy that would not let the exchange pass in the very same way cuts it. One that came while the verdict was recorded and a
  * credential was read found nothing to cut: so what enters is judged once more. Throws DeniedError.
  */
-export function enter({ engine, open }: ExchangeContext, exchange: OpenExchange): void {
+export function enter({ open }: ExchangeContext, exchange: OpenExchange): void {
   open.add(exchange)
-  const verdict = engine.policy.peek(exchange.action)
-  if (verdict.kind === 'deny') throw new DeniedError({ ...verdict, kind: 'refuse' })
+  const refusal = exchange.objection()
+  if (refusal !== undefined) throw new DeniedError(refusal)
 }
 
 /** From the head of an upgrade to the verdict. */
@@ -127,11 +130,12 @@ async function judge(
   }
   const payload = body === undefined || body.length === 0 ? undefined : await payloadOf(head, body)
   const signs = answer === undefined ? undefined : createSignOfLife(request, answer, context.timeouts.signMs)
+  const action = actionOf(head, body)
   const authorization = await engine
     .authorize(
       {
         connectionId: connection.id,
-        action: actionOf(head, body),
+        action,
         ...(payload === undefined ? {} : { payload }),
         onHeld: () => signs?.start(),
       },
@@ -140,6 +144,9 @@ async function judge(
     .finally(() => signs?.stop())
   if (authorization.kind === 'refuse') return authorization
   const { effects, requestSeq } = authorization
+  // Both now: the mask that is used is that of the profiles that were agreed on.
+  const objection = agreedTerms(engine.policy, action, authorization)
+  const mask = engine.mask(effects.mask)
   const credential =
     effects.credential === undefined ? undefined : await credentialHeader(effects.credential, engine.credentials)
   if (credential !== undefined && effects.credential !== undefined) {
@@ -148,7 +155,7 @@ async function judge(
       'chaperone.credential.ref': credentialName(effects.credential),
     })
   }
-  return { head, body, effects, mask: engine.mask(effects.mask), credential, requestSeq, startedMs }
+  return { head, body, effects, objection, mask, credential, requestSeq, startedMs }
 }
 
 /** What is refused before there is an action to judge leaves a record all the same. */

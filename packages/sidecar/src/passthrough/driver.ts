@@ -2,7 +2,8 @@ import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { errorText, type Action } from '@chaperone/core'
 import type { Driver } from '../drivers.ts'
-import type { ClientConnection, Engine } from '../engine/engine.ts'
+import { agreedTerms } from '../engine/agreed-terms.ts'
+import type { ClientConnection, Engine, Refusal } from '../engine/engine.ts'
 import { UpstreamError } from '../errors.ts'
 
 /** Silence in both directions after which a connection is ended: agents poll for minutes, and forget connections for hours. */
@@ -13,19 +14,23 @@ const idleMs = 30 * 60_000
  * as they came to where that name leads by our own resolution.
  */
 export function createPassthroughDriver(engine: Engine): Driver {
-  const open = new Map<AbortController, Action>()
+  /** Each with what stands against it under the policy in force. */
+  const open = new Map<AbortController, () => Refusal | undefined>()
   const stopListening = engine.policy.subscribe(() => {
-    for (const [gone, action] of open) if (engine.policy.peek(action).kind !== 'allow') gone.abort()
+    for (const [gone, objection] of open) if (objection() !== undefined) gone.abort()
   })
 
   const serve = async (connection: ClientConnection, gone: AbortController): Promise<void> => {
     const { id, socket, target } = connection
     const action: Action = { protocol: 'TLS', target }
-    // Before the verdict: a policy that comes to deny it in between must find it here.
-    open.set(gone, action)
+    open.set(gone, () => undefined)
     try {
       const authorization = await engine.authorize({ connectionId: id, action }, gone.signal)
       if (authorization.kind === 'refuse') return
+      // A policy that came while the verdict was recorded found nothing to cut.
+      const objection = agreedTerms(engine.policy, action, authorization)
+      if (objection() !== undefined) return
+      open.set(gone, objection)
       const { cidrs } = authorization.effects
       const upstream = await engine.upstream.connect(target, {
         ...(cidrs === undefined ? {} : { cidrs }),

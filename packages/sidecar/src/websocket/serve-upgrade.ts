@@ -1,12 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { isDeepStrictEqual } from 'node:util'
-import { errorText, type Action } from '@chaperone/core'
+import { errorText } from '@chaperone/core'
 import { WireError, websocket } from '@chaperone/wire'
 import type { Refusal } from '../engine/engine.ts'
 import { UpstreamError } from '../errors.ts'
 import {
   admit,
+  enter,
   recordBlocked,
   recordUnanswered,
   refusalOf,
@@ -78,44 +78,18 @@ async function forward(
   asking: Asking,
   signal: AbortSignal,
 ): Promise<void> {
-  const action: Action = { protocol: 'HTTP', target: passed.head.target, http: passed.head.http }
   const ending = new AbortController()
   const cut = (): void => ending.abort(new UpstreamError('RuleDenied', 'the policy changed'))
-  const exchange: OpenExchange = { connection: context.connection, action, cut }
-  // From now on: a policy that comes to say something else while the upstream is still being asked cuts it too.
-  context.open.add(exchange)
-  const stopWatching = watchPolicy(context, passed, action, cut)
+  const exchange: OpenExchange = { connection: context.connection, objection: passed.objection, cut }
   try {
+    // From now on: a policy that comes to say something else while the upstream is still being asked cuts it too.
+    enter(context, exchange)
     const answer = await openUpstream(context, passed, asking.offer.protocols, AbortSignal.any([signal, ending.signal]))
     if (answer.kind === 'declined') await decline(context, passed, asking.client, answer.status)
     else await converse(context, passed, { ...asking, answer, cut: ending.signal })
   } finally {
-    stopWatching()
     context.open.delete(exchange)
   }
-}
-
-/** A WebSocket may stay open for days: it ends as soon as its handshake would not be let through in the very same way. */
-function watchPolicy(
-  { engine }: ExchangeContext,
-  { effects }: PassedExchange,
-  action: Action,
-  cut: () => void,
-): () => void {
-  const terms = () => {
-    const verdict = engine.policy.peek(action)
-    return {
-      kind: verdict.kind,
-      effects: verdict.kind === 'deny' ? undefined : verdict.effects,
-      masking: engine.policy.current?.source.maskingProfiles,
-    }
-  }
-  const agreed = terms()
-  // It may have changed between the verdict and now.
-  if (!isDeepStrictEqual(agreed.effects, effects)) cut()
-  return engine.policy.subscribe(() => {
-    if (!isDeepStrictEqual(terms(), agreed)) cut()
-  })
 }
 
 interface Opened extends Asking {

@@ -155,7 +155,8 @@ export async function start(
       const refusal = await options.outcome?.(request, signal)
       if (refusal !== undefined) return refusal
       if (verdict.kind === 'deny') return { ...verdict, kind: 'refuse' }
-      return { kind: 'pass', effects: verdict.effects, rule: verdict.rule, requestSeq: 1 }
+      const { kind, effects, rule } = verdict
+      return { kind: 'pass', effects, rule, requestSeq: 1, ...(kind === 'approve' ? { approval: 'devin-1' } : {}) }
     },
   }
   const driver = createHttpDriver(
