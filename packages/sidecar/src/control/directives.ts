@@ -35,7 +35,7 @@ async function carryOut(ports: DirectivePorts, event: ControlEvent): Promise<voi
       ports.policy.apply(event)
       ports.log.warn({ message: event.message }, 'the pod belongs to no session; everything is denied')
       ports.onApplied()
-      return recordChange(ports, { 'chaperone.message': event.message })
+      return record(ports, 'policy.changed', { 'chaperone.message': event.message })
     case 'approval':
       return ports.gate.learn(event.approval)
     case 'trust':
@@ -47,7 +47,7 @@ async function carryOut(ports: DirectivePorts, event: ControlEvent): Promise<voi
 
 /** The log is open before the first policy lets anything pass. */
 async function applyPolicy(ports: DirectivePorts, event: Extract<ControlEvent, { type: 'policy' }>): Promise<void> {
-  const { policy, trail, recorder, log } = ports
+  const { policy, trail, log } = ports
   const before = policy.current?.source.hash
   const isFirst = trail.log === undefined
   await trail
@@ -59,20 +59,20 @@ async function applyPolicy(ports: DirectivePorts, event: Extract<ControlEvent, {
   if (before === hash) return
   log.info({ session: session.name, hash, suspended }, 'policy in force')
   if (isFirst && trail.isNew)
-    await recorder.append('session.started', {
+    record(ports, 'session.started', {
       'chaperone.audit.public_key': trail.publicKey,
       'chaperone.session.name': session.name,
     })
-  await recordChange(ports, {
+  record(ports, 'policy.changed', {
     'chaperone.policy.hash': hash,
     'chaperone.session.suspended': suspended,
     'chaperone.policy.unresolved': unresolved,
   })
 }
 
-async function recordChange(
-  { recorder }: DirectivePorts,
-  attributes: Parameters<Recorder['append']>[1],
-): Promise<void> {
-  await recorder.append('policy.changed', attributes)
+/** Nothing waits for it: a full log would hold back a suspension that follows. */
+function record({ recorder, log }: DirectivePorts, ...[kind, attributes]: Parameters<Recorder['append']>): void {
+  recorder
+    .append(kind, attributes)
+    .catch((error: unknown) => log.error({ kind, error: errorText(error) }, 'a directive was not recorded'))
 }
