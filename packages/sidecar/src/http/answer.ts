@@ -1,10 +1,10 @@
 import type { Refusal } from '../engine/engine.ts'
 import { grpcRefusal, httpRefusal, type HttpRefusal } from '../rescue/http.ts'
-import { isHttp2, type Answer, type ServerRequest } from './message.ts'
+import { isGone, isHttp2, type Answer, type ServerRequest } from './message.ts'
 
 /** Says no in the protocol the client speaks. The connection stays usable: what is left of the request is read and dropped. */
 export function answerRefusal(request: ServerRequest, answer: Answer, refusal: Refusal): void {
-  if (answer.headersSent || answer.destroyed) return void answer.destroy()
+  if (answer.headersSent || isGone(request, answer)) return void answer.destroy()
   if (isHttp2(request) && (request.headers['content-type'] ?? '').startsWith('application/grpc')) {
     writeHead(answer, 200, Object.entries(grpcRefusal(refusal)))
     return void answer.end()
@@ -14,7 +14,7 @@ export function answerRefusal(request: ServerRequest, answer: Answer, refusal: R
 
 /** An answer of our own, whole. */
 export function answerWith(request: ServerRequest, answer: Answer, { status, headers, body }: HttpRefusal): void {
-  if (answer.destroyed) return
+  if (isGone(request, answer)) return
   writeHead(answer, status, [...Object.entries(headers), ['content-length', String(Buffer.byteLength(body))]])
   answer.end(request.method === 'HEAD' ? undefined : body)
 }

@@ -6,6 +6,10 @@ export type ServerRequest = IncomingMessage | Http2ServerRequest
 /** Node's compatibility API gives the answers of HTTP/2 the members of these. */
 export type Answer = ServerResponse
 
+/** Node's answers of HTTP/2 do not say so themselves. */
+export const isGone = (request: ServerRequest, answer: Answer): boolean =>
+  isHttp2(request) ? request.stream.destroyed : answer.destroyed
+
 /** By what parsed it: a client may write any version in the words of HTTP/1.1. */
 export const isHttp2 = (request: ServerRequest): request is Http2ServerRequest => request instanceof Http2ServerRequest
 

@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { connect as connectHttp2 } from 'node:http2'
+import { connect as connectHttp2, constants } from 'node:http2'
 import { connect } from 'node:net'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { Agent, fetch } from 'undici'
@@ -103,6 +103,22 @@ describe('while a request is held', () => {
     expect(sign[':status']).toBe(102)
     decide()
     const [answer] = (await once(stream, 'response')) as [Record<string, unknown>]
+    expect(answer[':status']).toBe(200)
+  })
+
+  test('a stream of HTTP/2 whose client has left it is told nothing more', async () => {
+    const { port, decide } = await holding()
+    const session = connectHttp2(`http://${host}:443`, { createConnection: () => connect(port, '127.0.0.1') })
+    closers.push(() => session.destroy())
+    const stream = session.request({ ':path': '/', 'user-agent': 'Go-http-client/2.0' })
+    await once(stream, 'headers')
+    stream.close(constants.NGHTTP2_CANCEL)
+    await once(stream, 'close')
+    // Signs that were due to it since would have ended the process.
+    await later(port, 3)
+    decide()
+    const other = session.request({ ':path': '/', 'user-agent': 'other' })
+    const [answer] = (await once(other, 'response')) as [Record<string, unknown>]
     expect(answer[':status']).toBe(200)
   })
 })

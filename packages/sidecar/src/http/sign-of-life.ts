@@ -1,5 +1,5 @@
 import { constants } from 'node:http2'
-import { isHttp2, type Answer, type ServerRequest } from './message.ts'
+import { isGone, isHttp2, type Answer, type ServerRequest } from './message.ts'
 
 /** Older Go bears five informational responses before the answer, and 100 (Continue) may have been one. */
 const maxSigns = 4
@@ -17,7 +17,7 @@ export function createSignOfLife(request: ServerRequest, answer: Answer, interva
   const isBorne = request.httpVersion !== '1.0' && bearsSigns.test(request.headers['user-agent'] ?? '')
   const stop = (): void => clearInterval(timer)
   const show = (): void => {
-    if (answer.destroyed || answer.headersSent) return stop()
+    if (isGone(request, answer) || answer.headersSent) return stop()
     if (isHttp2(request)) request.stream.additionalHeaders({ ':status': constants.HTTP_STATUS_PROCESSING })
     else answer.writeProcessing()
     left -= 1
