@@ -58,7 +58,7 @@ function buildEngine(config: Config, machine: Machine, state: PodState, director
   const upstream = createUpstreamDialer({
     resolver: state.resolver,
     rules: createAddressRules(
-      config.hostIps,
+      [...config.hostIps, ...state.gateways],
       ownAddresses(() => machine.clock.elapsedMs()),
     ),
     caBundle: (servername) => `${policy.current?.source.caBundle ?? ''}${state.clusterAuthority(servername)}`,

@@ -12,6 +12,7 @@ import { createLeafContexts } from '../tls/leaf-contexts.ts'
 import type { TlsTerminator } from '../tls/tls-terminator.ts'
 import { writeTrustBundle } from '../tls/trust-bundle.ts'
 import { openClusterAuthority } from '../upstream/cluster-authority.ts'
+import { readDefaultGateways } from '../upstream/default-gateways.ts'
 import { createOwnFetch } from '../upstream/own-fetch.ts'
 import { createNameResolver, lookupWith, type NameResolver } from '../upstream/resolver.ts'
 import { openContainment, type Containment } from '../verify/containment.ts'
@@ -26,6 +27,8 @@ export interface PodState {
   readonly maskKey: Uint8Array
   readonly containment: Containment
   readonly clusterAuthority: (servername: string) => string
+  /** What the node is reached by besides the addresses that its status lists. */
+  readonly gateways: readonly string[]
 }
 
 export interface Machine {
@@ -64,6 +67,7 @@ export async function openState(config: Config, machine: Machine, onContainment:
     maskKey: await openMaskKey(privateDir, random),
     containment: await openContainment(privateDir, onContainment, log),
     clusterAuthority: await openClusterAuthority(config.credentialsDir),
+    gateways: await readDefaultGateways(),
   }
 }
 
