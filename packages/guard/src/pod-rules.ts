@@ -14,8 +14,8 @@ const flowMark = '0x4348'
  * The rule set of a pod, for one atomic `nft` transaction: needs CAP_NET_ADMIN only, may be applied again (all init
  * containers run again when the sandbox is made anew), and covers IPv4 and IPv6 in one table.
  *
- * The drop that counts is in postrouting: after a redirect the output hook still sees the original device. Rejects,
- * which give an agent an error instead of a time-out, are not allowed there and so stand in output.
+ * The drop is in postrouting: after a redirect the output hook still sees the original device. The sender of a datagram is
+ * told at once all the same (EPERM); TCP is never dropped there but led to the sidecar.
  *
  * What has an owner is judged by its owner alone. A mark stays on a connection when its socket is gone, and whoever takes
  * the port over, be it that of a question to the name server, would inherit it: so the mark is asked only for packets
@@ -43,14 +43,6 @@ table inet chaperone {
     oifname "lo" return
     meta l4proto tcp redirect to :${transparent}
   }
-  chain refused {
-    type filter hook output priority 0; policy accept;
-    oifname "lo" tcp dport ${health} reject with tcp reset
-    oifname "lo" accept
-    ct status dnat accept
-    ct direction reply accept
-    meta skuid != ${proxyUid} reject with icmpx admin-prohibited
-  }
   chain contain {
     type filter hook postrouting priority 300; policy drop;
     oifname "lo" accept
@@ -61,6 +53,7 @@ table inet chaperone {
   }
   chain inbound {
     type filter hook input priority 0; policy drop;
+    iifname "lo" tcp dport ${health} reject with tcp reset
     iifname "lo" accept
     ct state established,related accept
     tcp dport { ${[health, ...declared].join(', ')} } accept

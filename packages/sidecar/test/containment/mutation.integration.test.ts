@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { guardRules, startContainedPod, startTimeoutMs, type ContainedPod } from './contained-pod.ts'
-import { courtesy, mutantsOf, noticedBy } from './mutations.ts'
+import { mutantsOf, noticedBy } from './mutations.ts'
 
 let pod: ContainedPod
 beforeAll(async () => {
@@ -16,12 +16,6 @@ test(
   async () => {
     expect(await noticedBy(pod, guardRules)).toEqual([])
   },
-  mutantMs,
-)
-
-test(
-  'without the courtesy of telling the agent, the rules hold as well',
-  async () => expect(await noticedBy(pod, guardRules.replace(courtesy, ''))).toEqual([]),
   mutantMs,
 )
 

@@ -28,9 +28,6 @@ const conditions = [
 ]
 const elements = [/[\w-]+, (?=[^{}]*\})/g, /, [\w-]+(?= \})/g, /established,/g, /,related/g]
 
-/** The rule that only spares the agent a time-out: `contain` is to hold without it. */
-export const courtesy = /^ {4}meta skuid != \d+ reject .*$/m
-
 /** Every line gone, every condition gone, every element of a set gone; blocks keep their beginnings and ends. */
 export function mutantsOf(rules: string): Mutant[] {
   const lines = rules.split('\n')
@@ -41,10 +38,7 @@ export function mutantsOf(rules: string): Mutant[] {
     const without = (name: string, ...instead: readonly string[]): Mutant => ({
       whole: instead.length === 0,
       name: `${where}${name}`,
-      rules: lines
-        .toSpliced(index, 1, ...instead)
-        .join('\n')
-        .replace(where === 'contain: ' ? courtesy : /$^/, ''),
+      rules: lines.toSpliced(index, 1, ...instead).join('\n'),
     })
     const weaker = conditions.flatMap((condition) => condition.exec(line)?.[0] ?? [])
     const shorter = elements.flatMap((element) => [...line.matchAll(element)].map((found) => found))
@@ -72,14 +66,11 @@ export async function noticedBy(pod: ContainedPod, rules: string, limit: number 
   for (const vector of vectors) {
     if (noticed.length >= limit) break
     const found = await vector.run(pod).catch((error: unknown) => [`it could not be tried: ${String(error)}`])
-    const [first] = found.filter((each) => courtesy.test(rules) || !isDiscourtesy(each))
+    const [first] = found
     if (first !== undefined) noticed.push(`${vector.name} (${first})`)
   }
   return noticed
 }
-
-/** The agent has to wait, or thinks that something was sent. */
-const isDiscourtesy = (finding: string): boolean => finding.startsWith('the agent was told')
 
 /** As in a pod whose sandbox is made anew. */
 async function applyTwice({ sandbox }: ContainedPod, rules: string): Promise<string | undefined> {
