@@ -15,10 +15,13 @@ beforeAll(async () => {
 afterAll(() => pod.close())
 
 /** What got out, by the name of the way. A refusal may read otherwise in other states; only frames count. */
-async function leaksOf(vectors: readonly Vector[]): Promise<Record<string, readonly string[]>> {
+async function leaksOf(
+  vectors: readonly Vector[],
+  isOfOthers: (frame: string) => boolean = () => false,
+): Promise<Record<string, readonly string[]>> {
   const leaks: Record<string, readonly string[]> = {}
   for (const vector of vectors) {
-    const found = (await vector.run(pod)).filter((each) => !each.startsWith('the agent was told'))
+    const found = (await vector.run(pod)).filter((each) => !each.startsWith('the agent was told') && !isOfOthers(each))
     if (found.length > 0) leaks[vector.name] = found
   }
   return leaks
@@ -48,7 +51,9 @@ test(
   'while the sidecar restarts, no way leads out',
   async () => {
     await pod.sidecar.kill()
-    const [, leaks] = await Promise.all([pod.sidecar.start(), leaksOf(everyWay)])
+    // The sidecar that starts looks its neighbours up at any moment, which is nothing that the agent sent.
+    const isOfTheStart = (frame: string): boolean => frame.startsWith('icmpv6 type 135 ')
+    const [, leaks] = await Promise.all([pod.sidecar.start(), leaksOf(everyWay, isOfTheStart)])
     expect(leaks).toEqual({})
   },
   manyWaysMs,
