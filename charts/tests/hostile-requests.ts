@@ -73,6 +73,16 @@ const forged: readonly (readonly [title: string, names: string, change: (pod: Ho
     'rule set',
     (pod) => rules(pod, (text) => text.replace('oifname "lo" accept', 'oifname "lo" accept\n    meta skuid 0 accept')),
   ],
+  [
+    'with an agent that answers on the health port',
+    'declared ports',
+    (pod) =>
+      rules(pod, (text) =>
+        text
+          .replace(/ {4}tcp sport .*\n/, '')
+          .replace(/( {4}meta skuid != \d+ drop)/, '    tcp sport { 80, 15021 } ct direction reply accept\n$1'),
+      ),
+  ],
   ['with a rule less', 'rule set', (pod) => rules(pod, (text) => text.replace('policy drop', 'policy accept'))],
   ['with the rules for another uid', 'rule set', (pod) => rules(pod, (text) => text.replaceAll('424242', '1000'))],
   [

@@ -19,7 +19,8 @@ const flowMark = '0x4348'
  *
  * What has an owner is judged by its owner alone. A mark stays on a connection when its socket is gone, and whoever takes
  * the port over, be it that of a question to the name server, would inherit it: so the mark is asked only for packets
- * without an owner, and never begins a connection, as the kernel does for nobody with SYN cookies. For the same reason only the sidecar can answer on the health port, and nothing is won by squatting on it.
+ * without an owner, and never begins a connection, as the kernel does for nobody with SYN cookies. For the same reason only
+ * the sidecar can answer on the health port, and nothing is won by squatting on it.
  *
  * Of neighbour discovery (RFC 4861) what the kernel itself needs may pass; not MLD, whose reports carry bits of the
  * agent's choice, nor solicitations from a raw socket, which has an owner.

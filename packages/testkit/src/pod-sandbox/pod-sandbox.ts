@@ -164,7 +164,9 @@ async function connect(run: Run, outside: number): Promise<void> {
     await run(place, 'ip', 'address', 'add', `${ends[place].v6}/64`, 'dev', device, 'nodad')
   }
   for (const family of ['v4', 'v6'] as const) {
-    const [flag, length, nodad] = family === 'v4' ? (['-4', 32, []] as const) : (['-6', 128, ['nodad']] as const)
+    // Deprecated (RFC 4862 §5.5.4), so that the outside itself speaks from the gateway's address.
+    const [flag, length, secondary] =
+      family === 'v4' ? (['-4', 32, []] as const) : (['-6', 128, ['nodad', 'preferred_lft', '0']] as const)
     const { [family]: gateway } = sandboxAddresses.gateway
     await run('pod', 'ip', flag, 'route', 'add', 'default', 'via', gateway)
     await run(
@@ -175,7 +177,7 @@ async function connect(run: Run, outside: number): Promise<void> {
       `${sandboxAddresses.neighbour[family]}/${length}`,
       'dev',
       device,
-      ...nodad,
+      ...secondary,
     )
     // What is on the link is said again in front of the default, which would claim the pod's own address.
     const link = family === 'v4' ? '10.77.0.0/24' : 'fd77::/64'
