@@ -1,9 +1,10 @@
 // Prints, for each thing that could be missing from the rule set, which vectors notice. Needs root; `make mutation`.
+// The argument, 1 by default, is for how many of them to look.
 import { guardRules, startContainedPod } from './contained-pod.ts'
 import { mutantsOf, noticedBy } from './mutations.ts'
 
-/** Vectors that are named for each; who only breaks one is tried with all of them. */
-const shown = 3
+/** Vectors that are looked for and named for each. */
+const shown = Number(process.argv[2] ?? '1')
 const pod = await startContainedPod()
 let missed = 0
 for (const { name, rules } of mutantsOf(guardRules)) {

@@ -7,6 +7,9 @@ import { textOf, type Vector } from './vector.ts'
 
 /** Linux probes a window that is shut twice within this time. */
 const retransmitMs = 800
+const pollMs = 20
+/** As /proc/net/tcp writes ports. */
+const hexadecimal = (port: number): string => `:${port.toString(16).toUpperCase()} `
 /** Of a peer; nobody else uses it. */
 const peerPort = 40_001
 /** Multipath TCP (linux/in.h). */
@@ -63,8 +66,11 @@ const overHealth = (name: string, synCookies: 1 | 2): Vector => ({
     const where = { address: sandboxAddresses.pod.v4, port: sidecarPorts.health }
     const say = 'GET /livez HTTP/1.1\r\nhost: pod\r\n\r\n'
     await pod.outside.value('read_from', { ...where, say, from_port: peerPort, patient: true, keep: true })
-    await pod.outside.value('drop_kept', { from_port: peerPort })
+    // The peer acknowledges the end and does not end itself: conntrack waits for it longer than the kernel of the pod does.
+    await pod.sandbox.run('pod', 'sysctl', '-qw', 'net.ipv4.tcp_fin_timeout=1')
     await pod.sidecar.kill()
+    while ((await pod.sandbox.run('pod', 'cat', '/proc/net/tcp')).includes(hexadecimal(peerPort))) await delay(pollMs)
+    await pod.outside.value('drop_kept', { from_port: peerPort })
     // Not even whether the agent listens may be seen.
     const unserved = await read(pod, where)
     await pod.sandbox.run('pod', 'sysctl', '-qw', `net.ipv4.tcp_syncookies=${synCookies}`)

@@ -221,7 +221,10 @@ async function furnish(run: Run, directory: string): Promise<void> {
     await run('pod', 'mount', '--bind', '-o', 'ro', source, join(directory, name))
   }
   const resolvConf = join(directory, 'resolv.conf')
-  writeFileSync(resolvConf, `nameserver ${sandboxAddresses.gateway.v4}\nsearch default.svc.cluster.local\n`)
+  writeFileSync(
+    resolvConf,
+    `nameserver ${sandboxAddresses.gateway.v4}\nsearch default.svc.cluster.local\noptions timeout:1 attempts:2\n`,
+  )
   await run('pod', 'mount', '--bind', resolvConf, '/etc/resolv.conf')
 }
 
