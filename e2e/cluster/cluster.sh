@@ -91,10 +91,11 @@ load() {
   for archive in "$@"; do
     key=$(sha256sum <"$archive" | cut -c1-16)
     mkdir -p "$DIR/loaded"
-    [ ! -e "$DIR/loaded/$key" ] || continue
+    ! is_built "$DIR/loaded/$(basename "$archive")" "$key" || continue
     nsenter --target "$(node)" --mount --pid "$BIN/ctr" -a "$DIR/containerd.sock" -n k8s.io image import "$archive" >"$LOG/load.log" 2>&1 ||
       fail "could not load $archive: $(tail -1 "$LOG/load.log")"
-    : >"$DIR/loaded/$key"
+    : >"$DIR/loaded/$(basename "$archive")"
+    keep_key "$DIR/loaded/$(basename "$archive")" "$key"
   done
 }
 
