@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import type { AgentSession, ApprovalRequest, ApprovalState, Heartbeat } from '@chaperone/api'
 import { startFaultProxy, startKubeApiserver, type FaultProxy, type KubeApiserver } from '@chaperone/testkit'
+import { ask, podToken, podYaml, sessionYaml } from '../test/agents.ts'
 import { kubectl } from '../test/chart.ts'
 import { createControlClient, type ControlClient } from '../test/control-client.ts'
 import {
@@ -36,57 +37,18 @@ const conditionIs = (object: string, type: string, reason: string) =>
 const session = async (name: string) =>
   (await apiserver.request('GET', `${ours}/agentsessions/${name}`)) as AgentSession
 
-const sessionYaml = (name: string, spec = '') => `
-apiVersion: chaperone.dev/v1alpha1
-kind: AgentSession
-metadata: {name: ${name}, namespace: agents}
-spec:
-  agent: {name: ${name}}
-  selector: {matchLabels: {app: ${name}}}
-${spec}`
-const podYaml = (name: string, app: string, spec = '') => `
-apiVersion: v1
-kind: Pod
-metadata: {name: ${name}, namespace: agents, labels: {app: ${app}}}
-spec:
-  containers: [{name: main, image: agent:1, env: [{name: X/~Y, value: z}]}]
-${spec}`
-
 async function createPod(name: string, app: string, spec = ''): Promise<Pod> {
   await kubectl(ada, ['create', '-f', '-'], podYaml(name, app, spec))
   return (await apiserver.request('GET', `${core}/pods/${name}`)) as Pod
 }
 
-/** A token as the kubelet projects it into a pod. */
-async function podToken(pod: Pod, options: { audience?: string } = {}): Promise<string> {
-  const { name, uid } = pod.metadata as { name: string; uid: string }
-  const request = {
-    apiVersion: 'authentication.k8s.io/v1',
-    kind: 'TokenRequest',
-    spec: {
-      audiences: [options.audience ?? 'chaperone'],
-      expirationSeconds: 600,
-      boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name, uid },
-    },
-  }
-  const answer = (await apiserver.request('POST', `${core}/serviceaccounts/default/token`, request)) as {
-    status: { token: string }
-  }
-  return answer.status.token
-}
 const clientOf = async (pod: Pod, operator = one): Promise<ControlClient> =>
-  createControlClient(apiserver, operator, await podToken(pod))
+  createControlClient(apiserver, operator, await podToken(apiserver, pod))
 
 const beat = (requests: number): Heartbeat => ({
   contained: { ok: true },
   counters: { requests, denied: 1, masked: 2 },
   audit: { sequence: requests, head: 'a'.repeat(64), deliveredSequence: requests },
-})
-const ask = (digit: string, expiresInMs = 600_000) => ({
-  rule: 'AgentSession/devin#refunds',
-  action: { protocol: 'HTTP', summary: 'POST https://api.test/refunds', digest: digit.repeat(64) },
-  grant: 'Once',
-  expiresInMs,
 })
 const asked = async (client: ControlClient, question: object): Promise<ApprovalState> => {
   const { status, text } = await client.call('/v1/approvals', question)
@@ -329,7 +291,7 @@ describe('a sidecar', () => {
   test('is nobody with a token for another audience, of no pod, or of a pod that is gone', async () => {
     const status = async (token: string) =>
       (await (await createControlClient(apiserver, one, token)).call('/v1/heartbeat', beat(1))).status
-    expect(await status(await podToken(agent, { audience: 'https://kubernetes.default.svc' }))).toBe(401)
+    expect(await status(await podToken(apiserver, agent, { audience: 'https://kubernetes.default.svc' }))).toBe(401)
     expect(await status('aaaa.bbbb.cccc')).toBe(401)
     const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { audiences: ['chaperone'] } }
     const unbound = (await apiserver.request('POST', `${core}/serviceaccounts/default/token`, request)) as {
@@ -337,7 +299,7 @@ describe('a sidecar', () => {
     }
     expect(await status(unbound.status.token)).toBe(403)
     const gone = await createPod('gone', 'devin')
-    const token = await podToken(gone)
+    const token = await podToken(apiserver, gone)
     expect(await status(token)).toBe(204)
     await admin('delete', 'pod', 'gone', '--grace-period=0', '--force')
     await waitFor('agentsession/devin', '.status.counters.pods', '1')

@@ -25,7 +25,10 @@ export const webhookFlags = ['--enable-aggregator-routing=true']
 /** Installs the chart. Nothing here runs its Deployment: replicas are started by `startOperator`. */
 export async function installChart(apiserver: KubeApiserver): Promise<void> {
   await apiserver.createNamespace(systemNamespace)
-  await applyYaml(apiserver, await renderChart('rbac', 'operator', 'webhooks', 'admission-approvals', 'admission-pods'))
+  await applyYaml(
+    apiserver,
+    await renderChart('rbac', 'operator', 'webhooks', 'admission-approvals', 'admission-pods', 'admission-pod-changes'),
+  )
 }
 
 interface Deployment {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { errorText, type Clock } from '@chaperone/core'
+import { KubeApiError } from '@chaperone/kube'
 import { stampDecision } from './approval-handler.ts'
 import { createPodHandler, type PodHandlerPorts } from './pod-handler.ts'
 import { answer, parseReview, type AdmissionOutcome, type AdmissionRequest } from './review.ts'
@@ -44,7 +45,11 @@ export function createAdmissionRoutes(
           : { kind: 'deny', message: `chaperone: kind: ${path} judges ${handler.kind} and nothing else` }
     } catch (error) {
       ports.log.error({ path, error: errorText(error) }, 'admission failed')
-      outcome = { kind: 'deny', message: 'chaperone: internal error; see the log of the operator' }
+      const cause =
+        error instanceof KubeApiError
+          ? `the operator's call to the API server failed (${error.code})`
+          : 'internal error'
+      outcome = { kind: 'deny', message: `chaperone: ${cause}; see the log of the operator` }
     }
     return { status: 200, body: JSON.stringify(answer(request, outcome)) }
   }

@@ -53,10 +53,7 @@ export function createControlServer(parts: Parts): ControlServer {
     trust: () => certificates.current().caBundle,
     approvals: createApprovals(createKubeApprovalStore(client, clock), pending, clock),
     identify: (authorization) => identifyCaller(callers, authorization),
-    session: (caller) => {
-      const session = view.index.session(caller.pod.namespace, caller.session.name)
-      return session?.metadata.uid === caller.session.uid ? session : undefined
-    },
+    session: (caller) => view.index.session(caller.pod.namespace, caller.session.name),
     policy: (session) => sessionPolicy(view.index, session),
   })
 

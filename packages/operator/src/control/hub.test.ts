@@ -6,9 +6,11 @@ function listen(hub: Hub, pod: string, session = 'devin') {
   const told: ControlEvent[] = []
   const state = { told, ended: 0, stop: undefined as (() => void) | undefined }
   state.stop = hub.add({
-    pod: { namespace: 'agents', name: pod, uid: pod },
-    sessionKey: `agents/${session}`,
-    sessionUid: session,
+    caller: {
+      pod: { namespace: 'agents', name: pod, uid: pod },
+      serviceAccount: 'system:serviceaccount:agents:default',
+      session: { name: session, uid: session },
+    },
     send: (event) => told.push(event),
     end: () => (state.ended += 1),
   })
@@ -21,7 +23,7 @@ describe('the hub', () => {
     const hub = createHub()
     const [a, b, c] = [listen(hub, 'a'), listen(hub, 'b'), listen(hub, 'c', 'other')]
     hub.toPod('a', ping)
-    hub.toSession('agents/devin', ({ pod }) => ({ type: 'unbound', message: pod.uid }))
+    hub.toSession('agents', 'devin', ({ pod }) => ({ type: 'unbound', message: pod.uid }))
     hub.toAll({ type: 'trust', caBundle: 'PEM' })
     expect(a.told.map((event) => event.type)).toEqual(['ping', 'unbound', 'trust'])
     expect(b.told).toEqual([

@@ -1,12 +1,9 @@
 import type { ApprovalRequest, ApprovalState, ControlEvent } from '@chaperone/api'
-import type { PodRef } from '@chaperone/core'
+import type { Caller } from './caller.ts'
 
 /** One sidecar that listens, and how to speak to it. */
 export interface Listener {
-  readonly pod: PodRef
-  /** `namespace/name` and uid of the session that the pod is bound to. */
-  readonly sessionKey: string
-  readonly sessionUid: string
+  readonly caller: Caller
   readonly send: (event: ControlEvent) => void
   /** Ends the stream: the sidecar reconnects, and is told everything anew. */
   readonly end: () => void
@@ -22,8 +19,8 @@ export interface Hub {
    * so that no pod can take the places of others.
    */
   add(listener: Listener): (() => void) | undefined
-  /** `event` is made for each listener: a policy event names the pod, and a new incarnation of a session is not the old one's. */
-  toSession(sessionKey: string, event: (listener: Listener) => ControlEvent): void
+  /** `event` is made for each pod that was bound to a session of this name: not all may belong to the present one. */
+  toSession(namespace: string, name: string, event: (caller: Caller) => ControlEvent): void
   toPod(podUid: string, event: ControlEvent): void
   toAll(event: ControlEvent): void
   /** Ends every stream and takes no more. */
@@ -36,7 +33,7 @@ export function createHub(): Hub {
   let closed = false
   return {
     add(listener) {
-      const { uid } = listener.pod
+      const { uid } = listener.caller.pod
       const before = listeners.get(uid)
       if (closed || (before === undefined && listeners.size >= maxListeners)) return undefined
       listeners.set(uid, listener)
@@ -45,8 +42,11 @@ export function createHub(): Hub {
         if (listeners.get(uid) === listener) listeners.delete(uid)
       }
     },
-    toSession(sessionKey, event) {
-      for (const listener of listeners.values()) if (listener.sessionKey === sessionKey) listener.send(event(listener))
+    toSession(namespace, name, event) {
+      for (const listener of listeners.values()) {
+        const { pod, session } = listener.caller
+        if (pod.namespace === namespace && session.name === name) listener.send(event(listener.caller))
+      }
     },
     toPod: (podUid, event) => listeners.get(podUid)?.send(event),
     toAll(event) {

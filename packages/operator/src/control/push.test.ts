@@ -31,7 +31,9 @@ function watched<T extends KubeObject>() {
   }
 }
 
-const session = (change: { uid?: string; default?: string; status?: object } = {}): AgentSession =>
+const session = (
+  change: { uid?: string; default?: string; status?: object; serviceAccounts?: string[] } = {},
+): AgentSession =>
   ({
     apiVersion: 'chaperone.dev/v1alpha1',
     kind: 'AgentSession',
@@ -43,7 +45,7 @@ const session = (change: { uid?: string; default?: string; status?: object } = {
     },
     spec: {
       agent: { name: 'devin', owner: 'ada' },
-      serviceAccounts: ['default'],
+      serviceAccounts: change.serviceAccounts ?? ['default'],
       policies: [{ kind: 'EgressPolicy', name: 'read' }],
       egress: { default: change.default ?? 'Deny', rules: [], caBundle: '' },
       masking: { profiles: [] },
@@ -95,9 +97,11 @@ function setUp() {
   pushChanges(view, hub)
   const told: ControlEvent[] = []
   hub.add({
-    pod: { namespace: 'agents', name: 'a', uid: 'a' },
-    sessionKey: 'agents/devin',
-    sessionUid: 'u1',
+    caller: {
+      pod: { namespace: 'agents', name: 'a', uid: 'a' },
+      serviceAccount: 'system:serviceaccount:agents:default',
+      session: { name: 'devin', uid: 'u1' },
+    },
     send: (event) => told.push(event),
     end: () => undefined,
   })
@@ -142,6 +146,18 @@ describe('a listening sidecar is told at once', () => {
     sessions.delete(session())
     sessions.set(session({ uid: 'u2' }))
     expect(told.at(-1)).toMatchObject({ type: 'unbound', message: expect.stringContaining('made anew') })
+  })
+
+  test('that its account is taken off the list of its session, and that it is back on it', () => {
+    const { sessions, told } = setUp()
+    sessions.set(session())
+    sessions.set(session({ serviceAccounts: ['other'] }))
+    expect(told.at(-1)).toEqual({
+      type: 'unbound',
+      message: 'AgentSession "devin" no longer lists "default" in spec.serviceAccounts',
+    })
+    sessions.set(session({ serviceAccounts: ['other', 'default'] }))
+    expect(told.at(-1)).toMatchObject({ type: 'policy' })
   })
 
   test('of every change of an approval of its own; deleting one revokes it', () => {

@@ -1,9 +1,10 @@
-import type { AgentSession, ApprovalRequest, ClusterEgressPolicy, EgressPolicy } from '@chaperone/api'
+import type { AgentSession, ApprovalRequest, ClusterEgressPolicy, ControlEvent, EgressPolicy } from '@chaperone/api'
 import type { KubeObject, Reflector, Store } from '@chaperone/kube'
 import { sessionPolicy } from '../binding/session-policy.ts'
 import type { ClusterView } from '../cluster-view.ts'
+import type { Caller } from './caller.ts'
 import { approvalState, type Hub } from './hub.ts'
-import { policyEvent } from './routes.ts'
+import { policyEvent, unbound } from './policy-event.ts'
 
 type Watched<T extends KubeObject> = Pick<Reflector<T>, 'addHandler'>
 
@@ -19,17 +20,15 @@ export interface PushedView extends Pick<ClusterView, 'index'> {
 export function pushChanges(view: PushedView, hub: Hub): void {
   const sent = new Map<string, string>()
   const keyOf = (session: AgentSession) => `${session.metadata.namespace ?? ''}/${session.metadata.name}`
+  const tell = ({ metadata }: AgentSession, event: (caller: Caller) => ControlEvent) =>
+    hub.toSession(metadata.namespace ?? '', metadata.name, event)
   const pushSession = (session: AgentSession) => {
     const policy = sessionPolicy(view.index, session)
-    const identity = `${session.metadata.uid ?? ''}:${policy.hash}`
+    const identity = [session.metadata.uid, policy.hash, ...session.spec.serviceAccounts].join(' ')
     // Status changes every few seconds; only what is judged by is worth telling.
     if (sent.get(keyOf(session)) === identity) return
     sent.set(keyOf(session), identity)
-    hub.toSession(keyOf(session), (listener) =>
-      listener.sessionUid === session.metadata.uid
-        ? policyEvent(policy, listener.pod)
-        : { type: 'unbound', message: `AgentSession "${session.metadata.name}" was made anew; start the pod again` },
-    )
+    tell(session, (caller) => policyEvent(session, caller, () => policy))
   }
   const pushAll = (namespace?: string) => {
     for (const session of view.sessions.store.list(namespace)) pushSession(session)
@@ -39,10 +38,7 @@ export function pushChanges(view: PushedView, hub: Hub): void {
     updated: pushSession,
     deleted(session) {
       sent.delete(keyOf(session))
-      hub.toSession(keyOf(session), () => ({
-        type: 'unbound',
-        message: `AgentSession "${session.metadata.name}" was deleted`,
-      }))
+      tell(session, (caller) => unbound(undefined, caller))
     },
   })
   const onPolicy = (policy: { metadata: { namespace?: string } }) => pushAll(policy.metadata.namespace)

@@ -10,7 +10,7 @@ import {
   type EffectivePolicy,
   type Heartbeat,
 } from '@chaperone/api'
-import { CodedError, errorText, type PodRef } from '@chaperone/core'
+import { CodedError, errorText } from '@chaperone/core'
 import { readBody } from '../http/read-body.ts'
 import { parseAsk } from './approval-object.ts'
 import type { Approvals } from './approvals.ts'
@@ -18,9 +18,11 @@ import type { Caller } from './caller.ts'
 import type { CertificateEvents } from './certificate-events.ts'
 import type { Heartbeats } from './heartbeats.ts'
 import type { Hub } from './hub.ts'
+import { belongs, policyEvent } from './policy-event.ts'
 
 export interface ControlPorts {
   readonly identify: (authorization: string | undefined) => Promise<Caller>
+  /** The session that now has the name of the caller's. */
   readonly session: (caller: Caller) => AgentSession | undefined
   readonly policy: (session: AgentSession) => EffectivePolicy
   readonly openApprovals: (podUid: string) => readonly ApprovalState[]
@@ -79,14 +81,20 @@ async function route(ports: ControlPorts, request: IncomingMessage, response: Se
   }
   if (call === `POST ${controlPaths.approvals}`) {
     const ask: ApprovalAsk = parseAsk(await readJson(request))
-    const session = ports.session(caller)
-    if (session === undefined) throw new CodedError('ERR_SESSION_GONE', 'the session of this pod is gone')
-    return json(response, await ports.approvals.ask(caller, session, ask))
+    return json(response, await ports.approvals.ask(caller, sessionOf(ports, caller), ask))
   }
   const [, name, verb] = /^POST \/v1\/approvals\/([a-z0-9][-a-z0-9.]{0,252})\/(consume|cancel)$/.exec(call) ?? []
   if (name === undefined) return void response.writeHead(404).end()
+  if (verb === 'consume') sessionOf(ports, caller)
   await (verb === 'consume' ? ports.approvals.consume(caller, name) : ports.approvals.cancel(caller, name))
   response.writeHead(204).end()
+}
+
+/** Throws for a pod that no longer belongs to its session: what was asked or approved under it counts for nothing. */
+function sessionOf(ports: ControlPorts, caller: Caller): AgentSession {
+  const session = ports.session(caller)
+  if (!belongs(session, caller)) throw new CodedError('ERR_SESSION_GONE', 'the pod no longer belongs to its session')
+  return session
 }
 
 /** First the policy, the trust and every open approval; from then on whatever the hub has for this pod. */
@@ -96,31 +104,20 @@ function stream(ports: ControlPorts, caller: Caller, response: ServerResponse): 
     if (response.writableLength > maxUnreadBytes) response.destroy()
   }
   const remove = ports.hub.add({
-    pod: caller.pod,
-    sessionKey: `${caller.pod.namespace}/${caller.session.name}`,
-    sessionUid: caller.session.uid,
+    caller,
     send,
     end: () => void response.end(),
   })
   if (remove === undefined) return void response.writeHead(503, { 'retry-after': '1' }).end()
   response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' })
-  const session = ports.session(caller)
   send({ type: 'trust', caBundle: ports.trust() })
-  send(
-    session === undefined
-      ? { type: 'unbound', message: `AgentSession "${caller.session.name}" is gone` }
-      : policyEvent(ports.policy(session), caller.pod),
-  )
+  send(policyEvent(ports.session(caller), caller, ports.policy))
   for (const approval of ports.openApprovals(caller.pod.uid)) send({ type: 'approval', approval })
   const ping = setInterval(() => send({ type: 'ping' }), controlPingIntervalMs)
   response.on('close', () => {
     clearInterval(ping)
     remove()
   })
-}
-
-export function policyEvent(policy: EffectivePolicy, pod: PodRef): ControlEvent {
-  return { type: 'policy', policy, pod }
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
