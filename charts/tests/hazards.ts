@@ -58,6 +58,11 @@ export const hazards: readonly Hazard[] = [
   ],
   ['one more resolver', 'spec.dnsConfig.nameservers', inSpec({ dnsConfig: { nameservers: ['203.0.113.9'] } })],
   [
+    'its own suffixes for names',
+    'spec.dnsConfig.searches',
+    inSpec({ dnsConfig: { searches: ['svc.attacker.example'] } }),
+  ],
+  [
     'its own addresses for names',
     'spec.hostAliases',
     inSpec({ hostAliases: [{ ip: '203.0.113.9', hostnames: ['api.example'] }] }),

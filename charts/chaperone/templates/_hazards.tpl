@@ -20,6 +20,8 @@ The webhook refuses the same, all at once and with indexes (packages/operator/sr
   message: "chaperone: agents run with the AppArmor profile of the node (securityContext.appArmorProfile.type)"
 - expression: "!variables.contained || (variables.spec.?dnsPolicy.orValue('ClusterFirst') != 'None' && variables.spec.?dnsConfig.?nameservers.orValue([]).size() == 0)"
   message: "chaperone: names are resolved by the servers of the cluster (spec.dnsPolicy, spec.dnsConfig.nameservers)"
+- expression: "!variables.contained || variables.spec.?dnsConfig.?searches.orValue([]).size() == 0"
+  message: "chaperone: the cluster says below which suffixes a name of a rule is found (spec.dnsConfig.searches)"
 - expression: "!variables.contained || variables.spec.?hostAliases.orValue([]).size() == 0"
   message: "chaperone: a name is what the sidecar resolves it to (spec.hostAliases)"
 - expression: "!variables.contained || variables.spec.?resourceClaims.orValue([]).size() == 0"

@@ -27,7 +27,7 @@ export interface PodSpec {
     [member: string]: unknown
   }
   dnsPolicy?: string
-  dnsConfig?: { nameservers?: string[]; [member: string]: unknown }
+  dnsConfig?: { nameservers?: string[]; searches?: string[]; [member: string]: unknown }
   hostAliases?: unknown[]
   resourceClaims?: unknown[]
   hostNetwork?: boolean

@@ -51,6 +51,10 @@ function specRefusals(spec: PodSpec): string[] {
       (spec.dnsConfig?.nameservers ?? []).length > 0,
       'spec.dnsConfig.nameservers: must be empty: the sidecar resolves by the servers of the cluster',
     ],
+    [
+      (spec.dnsConfig?.searches ?? []).length > 0,
+      'spec.dnsConfig.searches: must be empty: the cluster says below which suffixes a name of a rule is found',
+    ],
     [(spec.hostAliases ?? []).length > 0, 'spec.hostAliases: must be empty: a name is what the sidecar resolves it to'],
     [(spec.resourceClaims ?? []).length > 0, 'spec.resourceClaims: must be empty: claimed devices cannot be contained'],
   ]
