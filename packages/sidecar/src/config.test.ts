@@ -35,6 +35,12 @@ describe('parseConfig', () => {
     })
   })
 
+  test('the API server is where the kubelet says, and nowhere in particular on a laptop', () => {
+    expect(parseConfig({ ...laptop, KUBERNETES_SERVICE_HOST: '10.96.0.1' }).apiServerIps).toEqual(['10.96.0.1'])
+    expect(parseConfig({ ...laptop, KUBERNETES_SERVICE_HOST: 'kubernetes.default.svc' }).apiServerIps).toEqual([])
+    expect(parseConfig(laptop).apiServerIps).toEqual([])
+  })
+
   test('an https director needs certificates to be known by', () => {
     expect(() => parseConfig({ ...laptop, CHAPERONE_CONTROL_URL: 'https://d:8443' })).toThrow('PEM certificates')
     expect(() => parseConfig({ ...laptop, CHAPERONE_CONTROL_URL: 'http://d:8443' })).toThrow('expected an https://')

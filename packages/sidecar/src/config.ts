@@ -36,6 +36,8 @@ export interface Config {
   readonly logLevel: string
   /** Addresses of the node, which no agent may reach. */
   readonly hostIps: readonly string[]
+  /** Address of the cluster's API server, as the kubelet tells every container; none on a laptop. */
+  readonly apiServerIps: readonly string[]
   readonly resolve: readonly ResolveOverride[]
   /** Undefined: no such listener. */
   readonly explicitProxy?: ListenAddress
@@ -70,7 +72,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** The environment of this process; nobody else reads it. */
 export const processEnvironment: Environment = process.env
 
-/** Reads `CHAPERONE_*`. Throws ConfigError with every problem at once. */
+/** Reads `CHAPERONE_*`, and what the kubelet says of the API server. Throws ConfigError with every problem at once. */
 export function parseConfig(env: Environment): Config {
   const reader = createReader(env)
   const { text, required, count } = reader
@@ -90,6 +92,7 @@ export function parseConfig(env: Environment): Config {
     ...(credentialsDir === undefined ? {} : { credentialsDir }),
     logLevel: logLevel(reader),
     hostIps: addresses(reader, 'CHAPERONE_HOST_IPS'),
+    apiServerIps: listed(reader, 'KUBERNETES_SERVICE_HOST').filter((host) => isIP(host) !== 0),
     resolve: overrides(reader),
     ...(explicitProxy === undefined ? {} : { explicitProxy }),
     ...(health === undefined ? {} : { health }),

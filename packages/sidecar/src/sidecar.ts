@@ -10,11 +10,13 @@ import { createPolicyHolder } from './engine/policy-holder.ts'
 import { startHealthServer, type HealthServer } from './health/health-server.ts'
 import { createMetrics } from './health/metrics.ts'
 import type { ParentChannel } from './listen/inherit-listeners.ts'
+import { createClusterNames } from './names/cluster-names.ts'
 import { shutDown } from './shutdown.ts'
 import { openState, type Machine, type PodState } from './start/open-state.ts'
 import { serveAgent, type AgentSide } from './start/serve-agent.ts'
 import { createRefusedCertificates } from './tls/refused-certificates.ts'
 import { createAddressRules } from './upstream/address-class.ts'
+import { createApiServerAddresses } from './upstream/api-server-addresses.ts'
 import { createUpstreamDialer } from './upstream/create-upstream-dialer.ts'
 import { ownAddresses } from './upstream/own-addresses.ts'
 import { lookupWith } from './upstream/resolver.ts'
@@ -55,8 +57,12 @@ export async function startSidecar(config: Config, machine: Machine, channel: Pa
 
 function buildEngine(config: Config, machine: Machine, state: PodState, director: Control): Built {
   const policy = createPolicyHolder(machine)
+  const { resolver } = state
+  const names = createClusterNames(state.resolvConf.search)
   const upstream = createUpstreamDialer({
-    resolver: state.resolver,
+    resolver,
+    names,
+    apiServer: createApiServerAddresses(resolver, names.apiServer, config.apiServerIps),
     rules: createAddressRules(
       [...config.hostIps, ...state.gateways],
       ownAddresses(() => machine.clock.elapsedMs()),

@@ -43,7 +43,7 @@ const destination = object(
         maxItems: 32,
         ...setList,
         description:
-          'When set, the resolved address must lie in one of these ranges. Loopback, link-local, metadata and node addresses are reachable only when listed here.',
+          'When set, the resolved address must lie in one of these ranges. A name outside the cluster may have a private address only in a range listed here. Loopback, link-local, metadata, node and API server addresses are reachable only when a range here begins with one; the API server also as kubernetes.default.svc.',
       }),
     ),
   },

@@ -104,8 +104,8 @@ export type Attributes = Readonly<Record<string, string | number | boolean | rea
 
 export interface UpstreamDialer {
   /**
-   * Resolves the name ourselves, refuses forbidden addresses (loopback, link-local, metadata, node, multicast … unless
-   * `cidrs` lists them) and connects over TCP. Rejects with `UpstreamError` whose `reason` is a DenialReason.
+   * Resolves the name ourselves, refuses forbidden addresses (loopback, link-local, metadata, node, API server, multicast …
+   * unless `cidrs` lists them; private ones of names outside the cluster, unless it has a range around them) and connects over TCP. Rejects with `UpstreamError` whose `reason` is a DenialReason.
    */
   connect(
     target: Target,

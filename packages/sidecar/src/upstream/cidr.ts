@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { addressBytes } from './address-bytes.ts'
 
 export interface Cidr {
+  /** The first address of the range. */
   readonly base: Uint8Array
   readonly prefix: number
 }
@@ -15,15 +16,17 @@ export function parseCidr(text: string): Cidr | undefined {
   const wrapped = isIP(address) === 6 && base.length === 4
   const full = base.length * 8
   const prefix = digits === undefined ? full : Number(digits) - (wrapped ? 96 : 0)
-  return Number.isInteger(prefix) && prefix >= 0 && prefix <= full ? { base, prefix } : undefined
+  if (!Number.isInteger(prefix) || prefix < 0 || prefix > full) return undefined
+  return { base: base.map((byte, at) => byte & maskAt(at, prefix)), prefix }
 }
 
 export function cidrContains({ base, prefix }: Cidr, address: Uint8Array): boolean {
   if (base.length !== address.length) return false
-  for (let bit = 0; bit < prefix; bit += 8) {
-    const mask = prefix - bit >= 8 ? 0xff : (0xff00 >> (prefix - bit)) & 0xff
-    const at = bit / 8
-    if (((base[at] ?? 0) & mask) !== ((address[at] ?? 0) & mask)) return false
-  }
-  return true
+  return base.every((byte, at) => byte === ((address[at] ?? 0) & maskAt(at, prefix)))
+}
+
+/** The bits of the byte at `at` that belong to the prefix. */
+function maskAt(at: number, prefix: number): number {
+  const bits = Math.min(Math.max(prefix - at * 8, 0), 8)
+  return (0xff00 >> bits) & 0xff
 }

@@ -1,7 +1,9 @@
 import type { Target } from '@chaperone/core'
 import type { UpstreamDialer } from '../engine/engine.ts'
 import { UpstreamError } from '../errors.ts'
+import type { ClusterNames } from '../names/cluster-names.ts'
 import type { AddressRules } from './address-class.ts'
+import type { ApiServerAddresses } from './api-server-addresses.ts'
 import { raceConnect } from './race-connect.ts'
 import type { NameResolver } from './resolver.ts'
 import { createSecure } from './secure.ts'
@@ -12,6 +14,8 @@ const connectTimeoutMs = 10_000
 /** Dials what the name resolves to for us, whatever address the agent had in mind. */
 export function createUpstreamDialer(ports: {
   readonly resolver: NameResolver
+  readonly names: ClusterNames
+  readonly apiServer: ApiServerAddresses
   readonly rules: AddressRules
   /** PEM to trust for a name besides the public roots, possibly empty. */
   readonly caBundle: (servername: string) => string
@@ -31,13 +35,14 @@ export function createUpstreamDialer(ports: {
 }
 
 async function permittedAddresses(
-  { resolver, rules }: { readonly resolver: NameResolver; readonly rules: AddressRules },
+  { resolver, names, apiServer, rules }: Omit<Parameters<typeof createUpstreamDialer>[0], 'caBundle'>,
   target: Target,
   cidrs: readonly string[] | undefined,
 ): Promise<readonly string[]> {
-  const { addresses, overridden } = await resolver.resolve(target)
+  const [{ name, addresses, overridden }, ofApiServer] = await Promise.all([resolver.resolve(target), apiServer()])
   if (overridden) return addresses
-  const judged = addresses.map((address) => ({ address, objection: rules.objection(address, cidrs) }))
+  const dialled = { cidrs, authority: names.authorityOf(name), apiServer: ofApiServer }
+  const judged = addresses.map((address) => ({ address, objection: rules.objection(address, dialled) }))
   const permitted = judged.filter(({ objection }) => objection === undefined)
   if (permitted.length > 0) return permitted.map(({ address }) => address)
   throw new UpstreamError(

@@ -6,6 +6,8 @@ import { UpstreamError } from '../errors.ts'
 import type { ResolvConf } from '../names/resolv-conf.ts'
 
 export interface Resolved {
+  /** Under which the addresses were found: in full, with the search suffix. */
+  readonly name: string
   readonly addresses: readonly string[]
   /** The configuration says so: the address is not judged by its class. */
   readonly overridden: boolean
@@ -31,15 +33,12 @@ export function createNameResolver(
   overrides: readonly ResolveOverride[],
   clock: Clock,
 ): NameResolver {
-  const resolver = new Resolver({ timeout: queryTimeoutMs, tries: queryTries })
-  // Without any the library would ask 127.0.0.1, where the agent may listen.
-  if (nameservers.length > 0) resolver.setServers(nameservers)
   const remembered = new Map<string, { readonly answer: Promise<Answer>; expiresMs: number }>()
 
   const lookUp = (host: string): Promise<Answer> => {
     const known = remembered.get(host)
     if (known !== undefined && known.expiresMs > clock.now()) return known.answer
-    const entry = { answer: resolveName(resolver, host, search), expiresMs: clock.now() + maxTtlMs }
+    const entry = { answer: resolveName(host, { nameservers, search }), expiresMs: clock.now() + maxTtlMs }
     if (remembered.size >= maxRemembered) remembered.clear()
     remembered.set(host, entry)
     entry.answer.then(
@@ -52,10 +51,11 @@ export function createNameResolver(
   return {
     async resolve({ host, port }) {
       const override = overrides.filter((each) => each.host === host && each.port === port)
-      if (override.length > 0) return { addresses: override.map((each) => each.address), overridden: true }
-      if (isIP(host) !== 0) return { addresses: [host], overridden: false }
+      if (override.length > 0) return { name: host, addresses: override.map((each) => each.address), overridden: true }
+      if (isIP(host) !== 0) return { name: host, addresses: [host], overridden: false }
       if (nameservers.length === 0) throw unreachable('the pod has no name servers')
-      return { addresses: (await lookUp(host)).addresses, overridden: false }
+      const { name, addresses } = await lookUp(host)
+      return { name, addresses, overridden: false }
     },
   }
 }
@@ -79,6 +79,7 @@ export function lookupWith(resolver: NameResolver): LookupFunction {
 }
 
 interface Answer {
+  readonly name: string
   readonly addresses: readonly string[]
   readonly ttlMs: number
 }
@@ -87,17 +88,19 @@ interface Answer {
  * The name itself first, then below each search suffix: the other way round, whoever may create a namespace `com` could
  * take a public name over. Only names without a dot and `*.svc` are no public names and start with the suffixes.
  */
-async function resolveName(resolver: Resolver, host: string, search: readonly string[]): Promise<Answer> {
+async function resolveName(host: string, { nameservers, search }: ResolvConf): Promise<Answer> {
   const below = search.map((suffix) => `${host}.${suffix}`)
   const names = !host.includes('.') || host.endsWith('.svc') ? [...below, host] : [host, ...below]
   for (const name of names) {
-    const answer = await resolveBoth(resolver, name)
+    const answer = await resolveBoth(nameservers, name)
     if (answer.addresses.length > 0) return answer
   }
   throw unreachable(`the name ${host} does not resolve`)
 }
 
-async function resolveBoth(resolver: Resolver, name: string): Promise<Answer> {
+async function resolveBoth(nameservers: readonly string[], name: string): Promise<Answer> {
+  const resolver = new Resolver({ timeout: queryTimeoutMs, tries: queryTries })
+  resolver.setServers(nameservers)
   const [v4, v6] = await Promise.allSettled([
     resolver.resolve4(name, { ttl: true }),
     resolver.resolve6(name, { ttl: true }),
@@ -106,6 +109,7 @@ async function resolveBoth(resolver: Resolver, name: string): Promise<Answer> {
   if (records.length === 0)
     for (const answer of [v4, v6]) if (answer.status === 'rejected') rethrowFailure(answer.reason)
   return {
+    name,
     addresses: records.map((record) => record.address),
     ttlMs: Math.min(...records.map((record) => record.ttl * 1000)),
   }

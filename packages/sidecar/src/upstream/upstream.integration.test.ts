@@ -7,15 +7,24 @@ import { systemClock } from '@chaperone/core'
 import { createTestAuthority } from '@chaperone/testkit'
 import { dns } from '@chaperone/wire'
 import { UpstreamError } from '../errors.ts'
+import { createClusterNames } from '../names/cluster-names.ts'
 import { createAddressRules } from './address-class.ts'
+import { createApiServerAddresses } from './api-server-addresses.ts'
 import { createUpstreamDialer } from './create-upstream-dialer.ts'
 import { createNameResolver } from './resolver.ts'
 
 const signal = new AbortController().signal
 const records = new Map([
   ['api.test', '127.0.0.1'],
-  ['db.agents.svc.test', '127.0.0.1'],
+  ['db.agents.svc.cluster.test', '127.0.0.1'],
   ['inside.test', '169.254.169.254'],
+  ['private.test', '10.1.2.3'],
+  ['own.agents.svc.cluster.test', '10.1.2.3'],
+  ['found.test.node.test', '10.1.2.3'],
+  ['kubernetes.default.svc.cluster.test', '203.0.113.6'],
+  ['front.test', '203.0.113.6'],
+  ['external.agents.svc.cluster.test', '203.0.113.6'],
+  ['told.agents.svc.cluster.test', '10.96.0.1'],
 ])
 const asked: string[] = []
 let nameServer: UdpSocket
@@ -52,16 +61,19 @@ afterAll(() => {
   upstream.close()
 })
 
-const dialer = (caBundle = caPem) =>
-  createUpstreamDialer({
-    resolver: createNameResolver(
-      { nameservers: [`127.0.0.1:${nameServer.address().port}`], search: ['agents.svc.test'] },
-      [{ host: 'pinned.test', port, address: '127.0.0.1' }],
-      systemClock,
-    ),
+const search = ['agents.svc.cluster.test', 'svc.cluster.test', 'cluster.test', 'node.test']
+const names = createClusterNames(search)
+const dialer = (caBundle = caPem, overrides = [{ host: 'pinned.test', port, address: '127.0.0.1' }]) => {
+  const nameservers = [`127.0.0.1:${nameServer.address().port}`]
+  const resolver = createNameResolver({ nameservers, search }, overrides, systemClock)
+  return createUpstreamDialer({
+    resolver,
+    names,
+    apiServer: createApiServerAddresses(resolver, names.apiServer, ['10.96.0.1']),
     rules: createAddressRules([], () => []),
     caBundle: () => caBundle,
   })
+}
 const cidrs = ['127.0.0.0/8']
 const reasonOf = async (attempt: Promise<unknown>): Promise<string> =>
   attempt.then(
@@ -79,19 +91,47 @@ describe('connecting', () => {
   test('finds short names below the search suffixes', async () => {
     const socket = await dialer().connect({ host: 'db', port }, { cidrs, signal })
     socket.destroy()
-    expect(asked).toContain('db.agents.svc.test')
+    expect(asked).toContain('db.agents.svc.cluster.test')
   })
 
   test('a public name is asked as it is before it is asked below a suffix', async () => {
     asked.length = 0
     await reasonOf(dialer().connect({ host: 'nowhere.com', port }, { signal }))
-    expect([...new Set(asked)]).toEqual(['nowhere.com', 'nowhere.com.agents.svc.test'])
+    expect([...new Set(asked)].filter((name) => name.startsWith('nowhere'))).toEqual([
+      'nowhere.com',
+      ...search.map((suffix) => `nowhere.com.${suffix}`),
+    ])
   })
 
   test('is refused where the name resolves to a forbidden address', async () => {
     expect(await reasonOf(dialer().connect({ host: 'inside.test', port: 80 }, { signal }))).toBe('DestinationForbidden')
     expect(await reasonOf(dialer().connect({ host: 'api.test', port }, { signal }))).toBe('DestinationForbidden')
     expect(await reasonOf(dialer().connect({ host: '127.0.0.1', port }, { signal }))).toBe('DestinationForbidden')
+  })
+
+  test.each([
+    ['private.test', 'private'],
+    // A suffix of the node's is not the cluster's.
+    ['found.test', 'private'],
+    ['front.test', 'API server'],
+    ['external.agents.svc', 'API server'],
+    ['told', 'API server'],
+  ])('%s, whose address is not for its name, is refused, and the refusal says what to list', async (host, what) => {
+    await expect(dialer().connect({ host, port: 1 }, { signal })).rejects.toMatchObject({
+      reason: 'DestinationForbidden',
+      message: expect.stringMatching(new RegExp(`${what}.*to\\.cidrs: \\["[0-9.]+/32"\\]`)) as unknown,
+    })
+  })
+
+  test.each([
+    ['private.test', ['10.0.0.0/8']],
+    ['own.agents.svc', undefined],
+    ['own', undefined],
+    ['kubernetes.default.svc', undefined],
+    ['front.test', ['203.0.113.6/32']],
+  ])('%s may be dialled where its rule lists %s', async (host, ranges) => {
+    const gone = { signal: AbortSignal.abort(), ...(ranges === undefined ? {} : { cidrs: ranges }) }
+    expect(await reasonOf(dialer().connect({ host, port: 1 }, gone))).toBe('UpstreamUnreachable')
   })
 
   test('an override of the configuration is believed', async () => {
@@ -133,6 +173,8 @@ describe('securing', () => {
   test('an upstream that does not speak TLS is unreachable', async () => {
     const plain = createUpstreamDialer({
       resolver: createNameResolver({ nameservers: [], search: [] }, [], systemClock),
+      names,
+      apiServer: () => Promise.resolve([]),
       rules: createAddressRules([], () => []),
       caBundle: () => '',
     })

@@ -75,6 +75,25 @@ def page(host, port=80):
     return tcp_answer(host, port, f"GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")
 
 
+def websocket(host):
+    """The handshake of a WebSocket; gives what it is answered with."""
+    fields = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+    return tcp_answer(host, 80, f"GET / HTTP/1.1\r\nhost: {host}\r\n{fields}\r\n")
+
+
+def postgres(host):
+    """Opens a session and asks for something; gives what it is answered with."""
+    parameters = b"user\0agent\0database\0shop\0\0"
+    startup = struct.pack("!II", 8 + len(parameters), 3 << 16) + parameters
+    query = b"select 1\0"
+    with socket.create_connection((host, 5432), PATIENCE_S) as s:
+        s.sendall(startup + b"Q" + struct.pack("!I", 4 + len(query)) + query)
+        answer = b""
+        while chunk := s.recv(65536):
+            answer += chunk
+        return answer.decode("latin-1")
+
+
 # Datagrams
 
 

@@ -52,11 +52,15 @@ export const proxyUid = 1_234_567
 export const declaredPort = 8080
 export const guardRules: string = podRules({ proxyUid, inboundPorts: [declaredPort] })
 
-/** A server that answers, and one that takes a request and resets the connection. */
-export const upstream = { v4: '203.0.113.10', v6: '2001:db8:77::10' } as const
+/** Servers that answer, `keeping` more than once on a connection, and one that takes a request and resets the connection. */
+export const upstream = { v4: '203.0.113.10', v6: '2001:db8:77::10', keeping: '203.0.113.11' } as const
 export const resetting = '203.0.113.99'
 /** The node that the pod is on, as the sidecar is told. */
 export const nodeAddresses = ['192.0.2.77', '2001:db8::77'] as const
+export const kubeletPort = 10_250
+/** The cluster's API: the address that the kubelet tells, and the one behind its name. */
+export const apiServer = { told: '10.96.0.1', named: '172.18.0.2' } as const
+const privateUpstream = '10.96.7.7'
 
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
@@ -94,10 +98,18 @@ async function fill(sandbox: PodSandbox): Promise<ContainedPod> {
     },
   }
   await pod.outside.value('serve_dns', { address: sandboxAddresses.gateway.v4 })
-  for (const address of [upstream.v4, upstream.v6]) await pod.outside.value('serve_http', { address, port: 80 })
+  for (const address of [upstream.v4, upstream.v6, apiServer.named, privateUpstream])
+    await pod.outside.value('serve_http', { address, port: 80 })
   await pod.outside.value('serve_http', { address: upstream.v4, port: sidecarPorts.health })
+  await pod.outside.value('serve_http', { address: upstream.keeping, port: 80, keeps: true })
   await pod.outside.value('serve_http', { address: resetting, port: 80, resets: true })
-  await pod.outside.value('answer', { name: 'steady.test', addresses: [upstream.v4] })
+  for (const [name, address] of Object.entries({
+    'steady.test': upstream.v4,
+    'kubernetes.default.svc.cluster.local': apiServer.named,
+    'private.default.svc.cluster.local': privateUpstream,
+    'listed.test': privateUpstream,
+  }))
+    await pod.outside.value('answer', { name, addresses: [address] })
   await pod.sidecar.start()
   return pod
 }
@@ -137,6 +149,7 @@ function launchSidecar(sandbox: PodSandbox, directory: string): ChildProcess {
     CHAPERONE_AUDIT_DIR: join(directory, 'audit'),
     CHAPERONE_AUDIT_FILE: join(directory, 'audit.jsonl'),
     CHAPERONE_HOST_IPS: nodeAddresses.join(','),
+    KUBERNETES_SERVICE_HOST: apiServer.told,
     CHAPERONE_DRAIN_MS: '1',
   })
 }

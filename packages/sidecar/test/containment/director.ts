@@ -18,8 +18,14 @@ export interface Director {
   close(): void
 }
 
-/** Hosts that the session allows; what they resolve to is the name server's to say. */
-export const allowedHosts = ['steady.test', 'resetting.test', 'rebinding.test', '*.wild.test'] as const
+/** What the session allows; what the names resolve to is the name server's to say. */
+const webHosts = ['steady.test', 'resetting.test', '*.wild.test', '*.default.svc']
+const rules = [
+  { name: 'web', to: { hosts: webHosts, ports: [80, 443, 10_250, sidecarPorts.health] }, action: 'Allow' },
+  { name: 'database', to: { hosts: ['*.database.test'], protocol: 'Postgres' }, action: 'Allow' },
+  { name: 'unread', to: { hosts: ['*.unread.test'], tls: 'Passthrough' }, action: 'Allow' },
+  { name: 'listed', to: { hosts: ['listed.test'], cidrs: ['10.96.0.0/12'] }, action: 'Allow' },
+]
 
 const session = {
   apiVersion: 'chaperone.dev/v1alpha1',
@@ -27,9 +33,7 @@ const session = {
   metadata: { name: 'vectors', namespace: 'default', uid: 'session' },
   spec: {
     agent: { name: 'hostile' },
-    egress: {
-      rules: [{ name: 'web', to: { hosts: allowedHosts, ports: [80, 443, sidecarPorts.health] }, action: 'Allow' }],
-    },
+    egress: { rules },
     audit: { level: 'Metadata' },
   },
 }

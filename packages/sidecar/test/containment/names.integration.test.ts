@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startContainedPod, startTimeoutMs, type ContainedPod } from './contained-pod.ts'
-import { rebinding, tunnels } from './names.ts'
+import { tunnels } from './names.ts'
+import { namesOfTheCluster, rebinding } from './rebinding.ts'
 
 let pod: ContainedPod
 beforeAll(async () => {
@@ -17,6 +18,8 @@ describe('names', () => {
     async (vector) => expect(await vector.run(pod)).toEqual([]),
     pageMs,
   )
+
+  test.each(namesOfTheCluster)('$name', async (vector) => expect(await vector.run(pod)).toEqual([]), pageMs)
 
   test.each(['HTTPS', 'SVCB', 'TXT', 'ANY'])(
     'a question of type %s has no answer, also about an allowed host',

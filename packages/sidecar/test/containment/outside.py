@@ -55,8 +55,8 @@ def asked():
     return seen
 
 
-def serve_http(address, port, resets=False):
-    """Says `outside` to every request once for a connection; or resets the connection, once it has a request."""
+def serve_http(address, port, resets=False, keeps=False):
+    """Says `outside` once for a connection, or to every request of it; or resets the connection, once it has a request."""
     s = socket.socket(family_of(address), socket.SOCK_STREAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((address, port))
@@ -65,13 +65,17 @@ def serve_http(address, port, resets=False):
     def loop():
         while True:
             connection, _ = s.accept()
-            threading.Thread(target=respond, args=(connection, resets), daemon=True).start()
+            threading.Thread(target=respond, args=(connection, resets, keeps), daemon=True).start()
 
     threading.Thread(target=loop, daemon=True).start()
 
 
-def respond(connection, resets):
+def respond(connection, resets, keeps):
     with connection:
+        while keeps and connection.recv(65536):
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\noutside")
+        if keeps:
+            return
         connection.recv(65536)
         if resets:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

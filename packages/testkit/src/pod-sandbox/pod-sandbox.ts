@@ -223,7 +223,7 @@ async function furnish(run: Run, directory: string): Promise<void> {
   const resolvConf = join(directory, 'resolv.conf')
   writeFileSync(
     resolvConf,
-    `nameserver ${sandboxAddresses.gateway.v4}\nsearch default.svc.cluster.local\noptions timeout:1 attempts:2\n`,
+    `nameserver ${sandboxAddresses.gateway.v4}\nsearch default.svc.cluster.local svc.cluster.local cluster.local\noptions timeout:1 attempts:2\n`,
   )
   await run('pod', 'mount', '--bind', resolvConf, '/etc/resolv.conf')
 }
