@@ -4,6 +4,7 @@ import { errorText, type Clock, type Target } from '@chaperone/core'
 import type { ResolveOverride } from '../config.ts'
 import { UpstreamError } from '../errors.ts'
 import type { ResolvConf } from '../names/resolv-conf.ts'
+import { isSynthetic } from '../names/synthetic-pool.ts'
 
 export interface Resolved {
   /** Under which the addresses were found: in full, with the search suffix. */
@@ -21,6 +22,8 @@ export interface NameResolver {
 
 const queryTimeoutMs = 2000
 const queryTries = 3
+/** Ports from which a name is asked for, one after another. */
+const maxPorts = 5
 /** Names whose addresses are remembered. */
 const maxRemembered = 1000
 /** Answers without a lifetime of their own are still shared by a burst of connections; long-lived ones move at last. */
@@ -98,7 +101,20 @@ async function resolveName(host: string, { nameservers, search }: ResolvConf): P
   throw unreachable(`the name ${host} does not resolve`)
 }
 
+/**
+ * Both families, asked from one port; from another one where our own synthetic addresses come back. Connection
+ * tracking remembers for half a minute from which ports the agent asked the same servers, and leads whoever asks from one of
+ * them to where it led the agent.
+ */
 async function resolveBoth(nameservers: readonly string[], name: string): Promise<Answer> {
+  for (let port = 1; port < maxPorts; port += 1) {
+    const answer = await askOnce(nameservers, name)
+    if (!answer.addresses.some(isSynthetic)) return answer
+  }
+  return askOnce(nameservers, name)
+}
+
+async function askOnce(nameservers: readonly string[], name: string): Promise<Answer> {
   const resolver = new Resolver({ timeout: queryTimeoutMs, tries: queryTries })
   resolver.setServers(nameservers)
   const [v4, v6] = await Promise.allSettled([

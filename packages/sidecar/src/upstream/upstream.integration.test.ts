@@ -17,6 +17,7 @@ const signal = new AbortController().signal
 const records = new Map([
   ['api.test', '127.0.0.1'],
   ['db.agents.svc.cluster.test', '127.0.0.1'],
+  ['hijacked.test', '127.0.0.1'],
   ['inside.test', '169.254.169.254'],
   ['private.test', '10.1.2.3'],
   ['own.agents.svc.cluster.test', '10.1.2.3'],
@@ -27,6 +28,8 @@ const records = new Map([
   ['told.agents.svc.cluster.test', '10.96.0.1'],
 ])
 const asked: string[] = []
+/** From how many ports a question about `hijacked.test` has come; those before the third meet the agent's DNS. */
+const hijackedPorts = new Set<number>()
 let nameServer: UdpSocket
 let upstream: Server
 let port: number
@@ -36,7 +39,10 @@ beforeAll(async () => {
   nameServer = createSocket('udp4').on('message', (message, peer) => {
     const query = dns.decodeQuery(message)
     asked.push(query.name)
-    const address = query.type === dns.recordType.A ? records.get(query.name) : undefined
+    if (query.name === 'hijacked.test') hijackedPorts.add(peer.port)
+    const isHijacked = query.name === 'hijacked.test' && hijackedPorts.size < 3
+    const known = isHijacked ? '240.240.0.7' : records.get(query.name)
+    const address = query.type === dns.recordType.A ? known : undefined
     const answer =
       address !== undefined
         ? dns.encodeAddresses(query, [Uint8Array.from(address.split('.').map(Number))], 30)
@@ -101,6 +107,12 @@ describe('connecting', () => {
       'nowhere.com',
       ...search.map((suffix) => `nowhere.com.${suffix}`),
     ])
+  })
+
+  test('asks again from another port where the question was led to the DNS of the agent', async () => {
+    const socket = await dialer().connect({ host: 'hijacked.test', port }, { cidrs, signal })
+    expect(hijackedPorts.size).toBe(3)
+    socket.destroy()
   })
 
   test('is refused where the name resolves to a forbidden address', async () => {
