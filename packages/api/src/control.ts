@@ -22,6 +22,12 @@ export const controlPaths = {
 /** Audience of the projected service account token. */
 export const controlAudience = 'chaperone'
 
+/**
+ * Below the folder of the credentials of a sidecar, where a Secret's values are at `<secret>/<key>`: `token` of the pod's own
+ * service account, and `ca.crt`, the authority of the cluster's API. No Secret can have such a name.
+ */
+export const serviceAccountFolder = '_service-account'
+
 /** The server writes a ping this often; a client that hears nothing for three times as long reconnects. */
 export const controlPingIntervalMs = 10_000
 

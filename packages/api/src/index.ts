@@ -34,6 +34,7 @@ export {
   controlPaths,
   controlPingIntervalMs,
   maxRefusedCertificates,
+  serviceAccountFolder,
   type ApprovalAsk,
   type ApprovalOutcome,
   type ApprovalState,

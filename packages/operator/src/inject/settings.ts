@@ -36,9 +36,6 @@ export const paths = {
   credentials: '/var/run/chaperone/credentials',
 } as const
 
-/** Below `credentials`, under a name that no Secret can have: the token and the authority of the cluster's API. */
-export const serviceAccountFolder = '_service-account'
-
 /** Where agents see the trust bundle. */
 export const agentTrustPath = '/etc/chaperone/trust'
 

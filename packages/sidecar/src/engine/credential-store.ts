@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { serviceAccountFolder } from '@chaperone/api'
 import { CredentialError } from '../errors.ts'
 import type { CredentialStore } from './engine.ts'
 
@@ -7,9 +8,6 @@ import type { CredentialStore } from './engine.ts'
 const maxCredentialBytes = 64 * 1024
 /** What Kubernetes allows in names of Secrets and of their keys; nothing of it leaves the directory. */
 const namePattern = /^(?!\.{1,2}$)[-._a-zA-Z0-9]{1,253}$/
-
-/** Where the injector puts the token of the service account and `ca.crt`, the authority of its API; no Secret has such a name. */
-export const serviceAccountFolder = '_service-account'
 
 /** Reads `<dir>/<secret>/<key>` at each use, for Secrets and tokens are rotated. */
 export function createCredentialStore(dir: string | undefined): CredentialStore {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { serviceAccountFolder } from '../engine/credential-store.ts'
+import { serviceAccountFolder } from '@chaperone/api'
 import { readIfPresent } from '../files/read-if-present.ts'
 
 const apiNames = /^kubernetes\.default\.svc(\.|$)/

@@ -1,7 +1,7 @@
-import { containerNames } from '@chaperone/api'
+import { containerNames, serviceAccountFolder } from '@chaperone/api'
 import { sidecarPorts } from '@chaperone/guard'
 import type { Container, EnvVar } from '../pod.ts'
-import { credentialVolume, paths, serviceAccountFolder, volumeNames, type InjectSettings } from '../settings.ts'
+import { credentialVolume, paths, volumeNames, type InjectSettings } from '../settings.ts'
 import { restricted } from './restricted.ts'
 
 const fieldEnv = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } })
