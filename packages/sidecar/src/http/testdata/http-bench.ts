@@ -4,14 +4,15 @@ import { createServer as createHttp, type RequestListener } from 'node:http'
 import { connect, createServer as createTcp, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { promisify } from 'node:util'
-import { systemClock, systemRandom, type Action } from '@chaperone/core'
+import { systemClock, systemRandom, type Action, type Target } from '@chaperone/core'
 import { agentSession, parseResource, type AgentSession } from '@chaperone/api'
 import { compileMask } from '@chaperone/mask'
 import { compilePolicy, resolvePolicy, type CompiledPolicy } from '@chaperone/policy'
 import type { TestAuthority } from '@chaperone/testkit'
 import { pino } from 'pino'
 import { createApprovalBook, type ApprovalBook } from '../../approvals/approval-book.ts'
-import type { AuthorizeRequest, Engine, Refusal } from '../../engine/engine.ts'
+import { createConnectionServer } from '../../detect/connection-server.ts'
+import type { AuthorizeRequest, ClientConnection, Engine, Refusal } from '../../engine/engine.ts'
 import { AuditUnavailableError } from '../../engine/recorder.ts'
 import { createSecure } from '../../upstream/secure.ts'
 import { createRefusedCertificates, type RefusedCertificates } from '../../tls/refused-certificates.ts'
@@ -27,6 +28,8 @@ export interface Bench {
   /** The first record of the kind, as soon as there is one: an answer is recorded after the client has it. */
   recorded(kind: string): Promise<Bench['records'][number]>
   readonly asked: AuthorizeRequest[]
+  /** What was dialled, in order. */
+  readonly dialled: Target[]
   readonly approvals: ApprovalBook
   readonly refusedCertificates: RefusedCertificates
   setPolicy(rules: object[]): void
@@ -97,6 +100,10 @@ export async function start(
     /** Nothing can be recorded. */
     auditFails?: boolean
     aliases?: readonly string[]
+    /** What the client connected to, where it is not the host by its name. */
+    origin?: Pick<ClientConnection, 'target' | 'nameFrom'>
+    /** From the first byte on, with detection in front of the driver. */
+    whole?: boolean
     timeouts?: Partial<ClientTimeouts>
     /** Reads the one Secret there is; `s3cret` unless told otherwise. */
     credential?: () => Promise<string>
@@ -106,6 +113,13 @@ export async function start(
   const records: Bench['records'] = []
   const appended = new EventEmitter()
   const asked: AuthorizeRequest[] = []
+  const dialled: Target[] = []
+  const origin = {
+    target: { host, port: 443 },
+    nameFrom: 'address' as const,
+    ...options.origin,
+    aliases: options.aliases ?? [],
+  }
   const approvals = createApprovalBook(systemClock)
   const refusedCertificates = createRefusedCertificates(() => undefined)
   const listeners = new Set<(policy: CompiledPolicy | undefined) => void>()
@@ -142,8 +156,9 @@ export async function start(
         new Uint8Array(32),
       ),
     upstream: {
-      connect: (_target, { signal }) =>
+      connect: (target, { signal }) =>
         new Promise((resolve, reject) => {
+          dialled.push(target)
           const socket = connect({ port: upstreamPort, host: '127.0.0.1', signal })
           socket.once('connect', () => resolve(socket)).once('error', reject)
         }),
@@ -171,8 +186,10 @@ export async function start(
     { ...clientTimeouts, ...options.timeouts },
   )
   closers.push(() => driver.close(0))
+  const connections = createConnectionServer({ engine, drivers: { HTTP: driver }, probe: (socket) => socket.destroy() })
   const port = await listen(
     createTcp({ allowHalfOpen: true }, (socket) => {
+      if (options.whole === true) return connections.serve(socket, origin)
       socket.once('readable', () => {
         const bytes = socket.read() as Buffer | null
         if (bytes === null) return void socket.destroy()
@@ -182,9 +199,7 @@ export async function start(
           {
             id: 'c1',
             socket,
-            target: { host, port: 443 },
-            nameFrom: 'address',
-            aliases: options.aliases ?? [],
+            ...origin,
             http2: bytes.toString('latin1').startsWith('PRI '),
           },
           tls ? { serverName: host, alpnProtocols: [] } : undefined,
@@ -203,6 +218,7 @@ export async function start(
       }
     },
     asked,
+    dialled,
     approvals,
     refusedCertificates,
     setPolicy(next) {
