@@ -30,6 +30,8 @@ function isAlias(name: string): boolean {
   return name.includes('_') && strict.has(name.toLowerCase().replaceAll('_', '-'))
 }
 
+/** As rules write them. HTTP/2 carries any token, and some servers read `delete` as DELETE (RFC 9110 §9.1 does not). */
+const methodPattern = /^[A-Z][A-Z-]{0,31}$/
 /** Methods that a proxy cannot judge: CONNECT opens a raw tunnel, TRACE echoes credentials. */
 const refusedMethods = new Set(['CONNECT', 'TRACE', 'TRACK'])
 
@@ -41,6 +43,7 @@ export function parseRequestHead(
 ): RequestHead | Refusal {
   const headers = headerPairs(request.rawHeaders)
   const method = request.method ?? ''
+  if (!methodPattern.test(method)) return unparseable('method: expected capital letters')
   if (refusedMethods.has(method)) return unparseable(`method ${method} is not supported`)
   const ambiguity = ambiguityOf(request, headers)
   if (ambiguity !== undefined) return unparseable(ambiguity)
