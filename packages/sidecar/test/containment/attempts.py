@@ -10,6 +10,7 @@ import time
 
 SECRET = b"the agent's secret"
 QUIET_S = 2  # where nobody may ever answer
+SHORT_S = 0.1  # where it does not matter whether somebody does
 PATIENCE_S = 30  # where somebody must
 IPPROTO_MPTCP = 262
 IPPROTO_UDPLITE = 136
@@ -73,6 +74,30 @@ def tcp_fast_open(address, port):
 def page(host, port=80):
     """What an honest client gets for http://host/."""
     return tcp_answer(host, port, f"GET / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n")
+
+
+def say(host, port, pieces):
+    """Connects and says the pieces, each in a segment; reads until the other side has had enough or is quiet."""
+    with socket.create_connection((host, port), PATIENCE_S) as s:
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        s.settimeout(QUIET_S)
+        for piece in pieces:
+            s.sendall(bytes.fromhex(piece))
+        while s.recv(65536):
+            pass
+
+
+def wait_for_banners(host, ports):
+    """Connects to all of them, says nothing, and gives what each says before it closes."""
+    clients = [socket.create_connection((host, port), PATIENCE_S) for port in ports]
+    banners = []
+    for s in clients:
+        with s:
+            try:
+                banners.append(s.recv(4096).decode("latin-1"))
+            except ConnectionResetError:
+                banners.append("")
+    return banners
 
 
 def websocket(host):
@@ -342,6 +367,16 @@ def ask(name, kind="A", server="10.77.0.1", transport="udp"):
         s.send(query if transport == "udp" else struct.pack("!H", len(query)) + query)
         answer = s.recv(4096)[0 if transport == "udp" else 2 :]
     return {"code": answer[3] & 15, "answers": struct.unpack("!H", answer[6:8])[0]}
+
+
+def send_dns(packet, transport):
+    """Sends any bytes to the name server, and waits for an answer as long as there may be one."""
+    data = bytes.fromhex(packet)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM) as s:
+        s.settimeout(SHORT_S)
+        s.connect(("10.77.0.1", 53))
+        s.send(data if transport == "udp" else struct.pack("!H", len(data)) + data)
+        s.recv(4096)
 
 
 def flood(name):

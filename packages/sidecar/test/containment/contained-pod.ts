@@ -55,6 +55,8 @@ export const guardRules: string = podRules({ proxyUid, inboundPorts: [declaredPo
 /** Servers that answer, `keeping` more than once on a connection, and one that takes a request and resets the connection. */
 export const upstream = { v4: '203.0.113.10', v6: '2001:db8:77::10', keeping: '203.0.113.11' } as const
 export const resetting = '203.0.113.99'
+/** A host whose name always leads to `upstream.v4`. */
+export const steadyHost = 'steady.test'
 /** The node that the pod is on, as the sidecar is told. */
 export const nodeAddresses = ['192.0.2.77', '2001:db8::77'] as const
 export const kubeletPort = 10_250
@@ -104,7 +106,7 @@ async function fill(sandbox: PodSandbox): Promise<ContainedPod> {
   await pod.outside.value('serve_http', { address: upstream.keeping, port: 80, keeps: true })
   await pod.outside.value('serve_http', { address: resetting, port: 80, resets: true })
   for (const [name, address] of Object.entries({
-    'steady.test': upstream.v4,
+    [steadyHost]: upstream.v4,
     'kubernetes.default.svc.cluster.local': apiServer.named,
     'private.default.svc.cluster.local': privateUpstream,
     'listed.test': privateUpstream,

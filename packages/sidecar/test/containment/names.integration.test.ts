@@ -78,9 +78,11 @@ describe('an attempt is found in the audit log:', () => {
   )
 
   test(
-    'more questions than anybody asks',
+    'more questions than anybody asks, none of which gets out',
     async () => {
-      await pod.agent.value('flood', { name: 'steady.test' })
+      await pod.sandbox.frames()
+      await pod.agent.value('flood', { name: 'flood.wild.test' })
+      expect(await pod.sandbox.frames()).toEqual([])
       await pod.recorded('dns', { 'chaperone.reason': 'LimitExceeded' })
     },
     recordMs,

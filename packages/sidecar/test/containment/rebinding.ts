@@ -40,7 +40,7 @@ const freshHost = async (pod: ContainedPod, suffix: string): Promise<string> =>
   `${String(await pod.outside.value('fresh_label'))}.${suffix}`
 
 /** Frames other than questions to the pod's own name server about `host`, and about the API server, which is looked up with it. */
-async function dialled(pod: ContainedPod, host: string): Promise<string[]> {
+export async function dialledFor(pod: ContainedPod, host: string): Promise<string[]> {
   const asked = [host.split('.')[0] ?? '', 'kubernetes'].map((label) => Buffer.from(label))
   return (await pod.sandbox.frames())
     .filter(
@@ -59,7 +59,7 @@ const resolvesTo = (what: string, address: string, { suffix = 'wild.test', port 
     await pod.outside.value('answer', { name: found, addresses: [address] })
     await pod.sandbox.frames()
     const answer = String(await pod.agent.value('page', { host, port }))
-    const leaks = await dialled(pod, host)
+    const leaks = await dialledFor(pod, host)
     return answer.includes('DestinationForbidden') ? leaks : [...leaks, `the agent was told ${answer}`]
   },
 })
@@ -113,9 +113,9 @@ const kept: Vector = {
     const dials = (await pod.sandbox.frames()).filter(({ to, text }) => to === upstream.keeping && /\bSYN\b/.test(text))
     if (dials.length !== 1) return [`the sidecar dialled ${dials.length} times`]
     await pod.outside.value('answer', { name: host, addresses: ['10.9.8.7'] })
-    const leaks = (await dialled(pod, host)).filter((text) => text.includes('10.9.8.7'))
+    const leaks = (await dialledFor(pod, host)).filter((text) => text.includes('10.9.8.7'))
     await pod.agent.value('page', { host })
-    return [...leaks, ...(await dialled(pod, host)).filter((text) => text.includes('10.9.8.7'))]
+    return [...leaks, ...(await dialledFor(pod, host)).filter((text) => text.includes('10.9.8.7'))]
   },
 }
 

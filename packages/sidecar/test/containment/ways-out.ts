@@ -84,8 +84,21 @@ const datagrams: readonly Attempt[] = [
     },
   ]),
   { name: 'UDP to an IPv4-mapped address', call: 'udp', args: { address: '::ffff:192.0.2.1', port: 443 } },
-  { name: 'multicast over IPv4', call: 'udp', args: { address: '224.0.0.251', port: 5353, device: 'eth0' } },
-  { name: 'multicast over IPv6', call: 'udp', args: { address: 'ff02::fb', port: 5353, device: 'eth0' } },
+  {
+    name: 'multicast over IPv4, as of mDNS,',
+    call: 'udp',
+    args: { address: '224.0.0.251', port: 5353, device: 'eth0' },
+  },
+  { name: 'multicast over IPv6, as of mDNS,', call: 'udp', args: { address: 'ff02::fb', port: 5353, device: 'eth0' } },
+  { name: 'a question of LLMNR over IPv4', call: 'udp', args: { address: '224.0.0.252', port: 5355, device: 'eth0' } },
+  { name: 'a question of LLMNR over IPv6', call: 'udp', args: { address: 'ff02::1:3', port: 5355, device: 'eth0' } },
+  { name: 'a search of SSDP', call: 'udp', args: { address: '239.255.255.250', port: 1900, device: 'eth0' } },
+  { name: 'a question of NetBIOS', call: 'udp', args: { address: '10.77.0.255', port: 137 } },
+  ...[67, 69, 123, 161, 514, 4500].map((port) => ({
+    name: `UDP to port ${port}`,
+    call: 'udp',
+    args: { address: elsewhere.v4, port },
+  })),
   { name: 'a broadcast', call: 'udp', args: { address: '255.255.255.255', port: 9999, device: 'eth0' } },
   { name: 'a broadcast on the link', call: 'udp', args: { address: '10.77.0.255', port: 9999 } },
   {
