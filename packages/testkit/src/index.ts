@@ -20,5 +20,6 @@ export {
   type Identity,
   type PodSandbox,
 } from './pod-sandbox/pod-sandbox.ts'
+export { limitMemory } from './pod-sandbox/memory-limit.ts'
 export { type Outcome, type PythonActor } from './pod-sandbox/python-actor.ts'
 export { createTestAuthority, type TestAuthority } from './test-authority.ts'

@@ -43,6 +43,8 @@ export interface Sidecar {
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void
   /** SIGKILL: it gets no chance to tidy up. */
   kill(): Promise<void>
+  /** Resolves when somebody else has killed it, with SIGKILL too. */
+  ended(): Promise<void>
 }
 
 /** A second on an idle machine; for a hook of jest. */
@@ -133,6 +135,10 @@ function sidecarIn(sandbox: PodSandbox, directory: string, director: Director): 
       await Promise.race([director.nextDirected(), ended])
     },
     signal: (signal) => void running?.kill(signal),
+    async ended() {
+      if (running?.signalCode === null) await once(running, 'exit')
+      if (running?.signalCode !== 'SIGKILL') throw new Error('the sidecar has ended by itself')
+    },
     async kill() {
       if (running === undefined || running.exitCode !== null || running.signalCode !== null) return
       const ended = once(running, 'exit')

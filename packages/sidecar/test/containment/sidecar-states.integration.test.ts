@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { limitMemory } from '@chaperone/testkit'
 import { comingIn, squatting } from './coming-in.ts'
 import { proxyUid, startContainedPod, startTimeoutMs, type ContainedPod } from './contained-pod.ts'
 import type { Vector } from './vector.ts'
@@ -82,6 +83,26 @@ test(
     limit('--nofile=8:')
     expect(await leaksOf(everyWay)).toEqual({})
     limit(`--nofile=${before}:`)
+    expect(await pod.agent.value('page', { host: 'steady.test' })).toMatch(/outside$/)
+  },
+  manyWaysMs,
+)
+
+/** As much as a few hundred connections take. */
+const littleMemory = 4 * 1024 * 1024
+
+test(
+  'when the kernel kills the sidecar because it is out of memory, no way leads out, and the next one serves',
+  async () => {
+    const { pid } = pod.sidecar
+    const tidyUp = limitMemory(pid, littleMemory)
+    // Some are not met any more.
+    await pod.agent.call('hold', { count: 2000 })
+    await pod.sidecar.ended()
+    expect(await leaksOf([...everyWay, ...squatting])).toEqual({})
+    tidyUp()
+    await pod.agent.value('release')
+    await pod.sidecar.start()
     expect(await pod.agent.value('page', { host: 'steady.test' })).toMatch(/outside$/)
   },
   manyWaysMs,
