@@ -33,9 +33,13 @@ unit: ## pure tests, less than a minute; only="pattern" runs some
 integration: ## tests with real servers on this machine; only="pattern" runs some
 	@$(run) tools/apt.sh integration; e2e/cluster/build.sh; $(jest) integration
 
+.PHONY: vectors
+vectors: ## every way out that is tried, by group, with the number of its tests
+	@$(run) tools/apt.sh integration; e2e/cluster/build.sh; node tools/vectors/print-vectors.ts
+
 .PHONY: mutation
-mutation: ## take the guard apart, piece by piece, and print which test notices; needs root
-	@$(run) tools/apt.sh integration; node packages/sidecar/test/containment/print-mutations.ts
+mutation: ## take guard and admission policies apart, piece by piece, and print who notices; needs root
+	@$(run) tools/apt.sh integration; e2e/cluster/build.sh; node tools/vectors/print-mutations.ts
 
 .PHONY: e2e
 e2e: e2e-up ## journeys on the cluster, which stays up; only="pattern" runs some

@@ -76,6 +76,7 @@ step generated pnpm --silent generate:check
 step unit jest unit --randomize
 # Integration tests start an API server, and the collector goes into an image.
 step programs install_programs
+step vectors node tools/vectors/print-vectors.ts
 step integration jest integration --maxWorkers=2
 step build node tools/build.ts && step images build_images && step cluster use_cluster &&
   { step journeys jest e2e --maxWorkers=2; step 'journeys alone' jest e2e-alone --runInBand; }
