@@ -70,7 +70,7 @@ export const vectors: readonly Vector[] = [
   ...of('on the wire', `${sidecar}/http/names.integration.test.ts`, [
     [
       'SNI, Host and :authority that disagree, on each stream of HTTP/2',
-      /^over TLS, .* (SNI|Host|port)|stream by stream/,
+      /^over TLS, .* (SNI|Host|port|streams of)|stream by stream/,
     ],
     [
       'no SNI, an address as SNI, other letters, a trailing dot, a port',
@@ -129,6 +129,7 @@ export const vectors: readonly Vector[] = [
     ],
     ['names that lead to the API server', /the API server.* (as the address|moves there)/],
     ['the forbidden one of many addresses', /the forbidden one of two/],
+    ['names that are other names for those of the cluster', /is another name for it/],
     ['names that may lead there all the same', /^names (a private address|the API server) .*is reached/],
     ['names that lead to another pod or another private address', /(another pod|RFC).* (as the address|moves there)/],
     ['the port of the kubelet', /port of the kubelet/],

@@ -28,7 +28,7 @@ export const denials = {
   NameMismatch: { title: 'Names disagree', next: 'Use the same host name for DNS, TLS and the request.' },
   DestinationForbidden: {
     title: 'Destination address forbidden',
-    next: 'Do not retry. This address range is never reachable from an agent.',
+    next: 'Do not retry. Where this address is meant, ask for a rule that lists it, as the detail says.',
   },
   ApprovalPending: {
     title: 'Waiting for approval',

@@ -60,6 +60,16 @@ async function overTls(
   return /^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 'refused'
 }
 
+/** The status of a stream; `reset` where it has none. */
+function statusOf(session: ClientHttp2Session, headers: Record<string, string>): Promise<unknown> {
+  const stream = session.request(headers)
+  return new Promise((resolve) => {
+    stream.once('response', (head) => resolve(head[':status']))
+    stream.once('error', () => resolve('reset'))
+    stream.resume()
+  })
+}
+
 describe('over TLS, to the address that stands for the host,', () => {
   test.each([
     ['another allowed name in SNI', { sni: other, authority: other }, 'refused'],
@@ -88,6 +98,30 @@ describe('over TLS, to the address that stands for the host,', () => {
     const origin = await secureUpstream()
     const bench = await start(origin.port, both, { authority, whole: true })
     expect(await overTls(bench.port, names)).toBe('200')
+    expect({ dialled: bench.dialled, seen: origin.seen }).toEqual({
+      dialled: [{ host, port: 443 }],
+      seen: [`${host}/`],
+    })
+  })
+
+  test('streams of HTTP/2 are judged one by one: another :authority is refused, and the next is served', async () => {
+    const origin = await secureUpstream()
+    const bench = await start(origin.port, both, { authority, whole: true })
+    const session = connectHttp2(`https://${host}`, {
+      createConnection: () =>
+        connectTls({
+          port: bench.port,
+          host: '127.0.0.1',
+          servername: host,
+          ca: authority.certificate,
+          ALPNProtocols: ['h2'],
+        }),
+    })
+    closers.push(() => session.destroy())
+    const statuses = []
+    for (const named of [other, 'evil.test', `${host}:22`, host])
+      statuses.push(await statusOf(session, { ':path': '/', ':authority': named }))
+    expect(statuses).toEqual([421, 421, 421, 200])
     expect({ dialled: bench.dialled, seen: origin.seen }).toEqual({
       dialled: [{ host, port: 443 }],
       seen: [`${host}/`],
@@ -184,15 +218,6 @@ describe('HTTP/2 without TLS, by prior knowledge,', () => {
     closers.push(() => session.destroy())
     return session
   }
-  const statusOf = async (session: ClientHttp2Session, headers: Record<string, string>): Promise<unknown> => {
-    const stream = session.request(headers)
-    return new Promise((resolve) => {
-      stream.once('response', (head) => resolve(head[':status']))
-      stream.once('error', () => resolve('reset'))
-      stream.resume()
-    })
-  }
-
   test('is judged stream by stream: another :authority or Host is refused, and the next stream is served', async () => {
     const origin = await upstream((_request, response) => response.end('fine'))
     const bench = await start(origin.port, both, { whole: true })

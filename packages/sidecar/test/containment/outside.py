@@ -6,6 +6,7 @@ import threading
 QUIET_S = 0.2  # where nobody may ever answer
 PATIENCE_S = 30  # where somebody must
 answers = {}
+aliases = {}
 questions = []
 
 
@@ -25,16 +26,24 @@ def serve_dns(address):
             except (IndexError, struct.error):
                 continue  # the agent got through, which the frames show
             questions.append(f"{name} {kind}")
-            wanted = [a for a in answers.get(name, []) if (28 if ":" in a else 1) == kind]
-            code = 0 if name in answers else 3
-            header = query[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, len(wanted), 0, 0)
-            body = b"".join(
-                b"\xc0\x0c" + struct.pack("!HHIH", kind, 1, 0, len(packed)) + packed
-                for packed in (socket.inet_pton(family_of(a), a) for a in wanted)
-            )
+            target = aliases.get(name, name)
+            wanted = [a for a in answers.get(target, []) if (28 if ":" in a else 1) == kind]
+            code = 0 if target in answers else 3
+            records = [record(name, 5, wire_name(target))] if target != name else []
+            records += [record(target, kind, socket.inet_pton(family_of(a), a)) for a in wanted]
+            header = query[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, len(records), 0, 0)
+            body = b"".join(records)
             s.sendto(header + query[12:end] + body, peer)
 
     threading.Thread(target=loop, daemon=True).start()
+
+
+def wire_name(name):
+    return b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
+
+
+def record(name, kind, data):
+    return wire_name(name) + struct.pack("!HHIH", kind, 1, 0, len(data)) + data
 
 
 def question_of(query):
@@ -47,6 +56,11 @@ def question_of(query):
 
 def answer(name, addresses):
     answers[name] = addresses
+
+
+def alias(name, target):
+    """`name` is another name (CNAME) for `target`, which has addresses."""
+    aliases[name] = target
 
 
 def asked():

@@ -64,6 +64,20 @@ const resolvesTo = (what: string, address: string, { suffix = 'wild.test', port 
   },
 })
 
+/** The owner of an allowed name makes it another name for one of the cluster's (CNAME), which does not make it one of them. */
+const aliasOf = (what: string, target: string): Vector => ({
+  name: `${what}, when an allowed host is another name for it,`,
+  guarded: false,
+  async run(pod) {
+    const host = await freshHost(pod, 'wild.test')
+    await pod.outside.value('alias', { name: host, target })
+    await pod.sandbox.frames()
+    const answer = String(await pod.agent.value('page', { host }))
+    const leaks = await dialledFor(pod, host)
+    return answer.includes('DestinationForbidden') ? leaks : [...leaks, `the agent was told ${answer}`]
+  },
+})
+
 /** How a client of each protocol begins; whether anything is dialled for it shows outside. */
 const protocols = {
   HTTP: { suffix: 'wild.test', port: 80, call: 'page', args: {} },
@@ -147,6 +161,8 @@ export const rebinding: readonly Vector[] = [
       ['another pod', neighbour.v4] as const,
     ].map(([what, address]) => rebinds(protocol, what, address)),
   ),
+  aliasOf('a Service', 'private.default.svc.cluster.local'),
+  aliasOf('the API server', 'kubernetes.default.svc.cluster.local'),
   kept,
   mixed,
 ]
