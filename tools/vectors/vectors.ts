@@ -82,6 +82,7 @@ export const vectors: readonly Vector[] = [
     ['HTTP/2 by prior knowledge', /by prior knowledge/],
     ['addresses in decimal, octal, hexadecimal and short forms, zones', /the Host .* means nothing/],
     ['IPv4 addresses inside IPv6', /however it is spelt/],
+    ['URLs to an explicit proxy', /behind an explicit proxy/],
     ['redirects', /leads elsewhere/],
   ]),
   ...of('on the wire', `${sidecar}/http/strictness.integration.test.ts`, [

@@ -1,15 +1,14 @@
 // Every name that a connection and its requests carry, from the first byte on: SNI, Host, :authority and the request target.
-import { once } from 'node:events'
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
-import { createServer as createHttps } from 'node:https'
 import { connect, type Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { createTestAuthority, type TestAuthority } from '@chaperone/testkit'
 import { helloBytes, inRecordsOfOneByte } from '../detect/testdata/hello-bytes.ts'
 import { createAddressRules } from '../upstream/address-class.ts'
-import { allow, closeAll, closers, host, listen, raw, start, upstream } from './testdata/http-bench.ts'
+import { allow, closeAll, closers, host, raw, start, upstream } from './testdata/http-bench.ts'
+import { byteByByte, other, overTls, secureUpstream } from './testdata/tls-bench.ts'
 
 afterEach(closeAll)
 let authority: TestAuthority
@@ -17,48 +16,8 @@ beforeAll(async () => {
   authority = await createTestAuthority()
 })
 
-const other = 'other.example.test'
 const both = allow({ to: { hosts: [host, other], ports: [80, 443] } })
 const literal = { target: { host: '203.0.113.9', port: 443 }, nameFrom: 'literal' as const }
-
-/** A TLS upstream, and the Host and path of every request that reaches it. */
-async function secureUpstream() {
-  const seen: string[] = []
-  const server = createHttps(
-    await authority.issue(host, other).then(({ key, certificate }) => ({ key, cert: certificate })),
-  )
-  server.on('request', (request, response) => {
-    seen.push(`${request.headers.host ?? ''}${request.url ?? ''}`)
-    response.end('fine')
-  })
-  return { port: await listen(server), seen }
-}
-
-/** The status of a request over TLS; `refused` where there is no TLS. */
-async function overTls(
-  port: number,
-  {
-    sni,
-    authority: named,
-    wrap = (socket: Socket): Duplex => socket,
-  }: { sni?: string; authority: string; wrap?: (socket: Socket) => Duplex },
-): Promise<string> {
-  const plain = connect({ port, host: '127.0.0.1', noDelay: true })
-  closers.push(() => plain.destroy())
-  await once(plain, 'connect')
-  const socket = connectTls({
-    socket: wrap(plain),
-    ca: authority.certificate,
-    checkServerIdentity: () => undefined,
-    ...(sni === undefined ? { servername: '' } : { servername: sni }),
-  })
-  closers.push(() => socket.destroy())
-  let answer = ''
-  socket.on('error', () => undefined).on('data', (chunk: Buffer) => (answer += chunk.toString()))
-  socket.write(`GET / HTTP/1.1\r\nHost: ${named}\r\nConnection: close\r\n\r\n`)
-  await new Promise((resolve) => socket.once('close', resolve))
-  return /^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 'refused'
-}
 
 /** The status of a stream; `reset` where it has none. */
 function statusOf(session: ClientHttp2Session, headers: Record<string, string>): Promise<unknown> {
@@ -79,9 +38,9 @@ describe('over TLS, to the address that stands for the host,', () => {
     ['an address in Host', { sni: host, authority: '169.254.169.254' }, '421'],
     ['another port in Host', { sni: host, authority: `${host}:22` }, '421'],
   ])('%s is refused, and nothing is dialled', async (_name, names, status) => {
-    const origin = await secureUpstream()
+    const origin = await secureUpstream(authority)
     const bench = await start(origin.port, both, { authority, whole: true })
-    expect(await overTls(bench.port, names)).toBe(status)
+    expect(await overTls(bench.port, authority, names)).toBe(status)
     expect({ dialled: bench.dialled, seen: origin.seen }).toEqual({ dialled: [], seen: [] })
     expect((await bench.recorded('connection.blocked')).attributes).toMatchObject({
       'chaperone.reason': 'NameMismatch',
@@ -95,9 +54,9 @@ describe('over TLS, to the address that stands for the host,', () => {
     ['Host with a trailing dot', { sni: host, authority: `${host}.` }],
     ['Host with the port', { sni: host, authority: `${host}:443` }],
   ])('%s leads to the host, and is sent in one spelling', async (_name, names) => {
-    const origin = await secureUpstream()
+    const origin = await secureUpstream(authority)
     const bench = await start(origin.port, both, { authority, whole: true })
-    expect(await overTls(bench.port, names)).toBe('200')
+    expect(await overTls(bench.port, authority, names)).toBe('200')
     expect({ dialled: bench.dialled, seen: origin.seen }).toEqual({
       dialled: [{ host, port: 443 }],
       seen: [`${host}/`],
@@ -105,7 +64,7 @@ describe('over TLS, to the address that stands for the host,', () => {
   })
 
   test('streams of HTTP/2 are judged one by one: another :authority is refused, and the next is served', async () => {
-    const origin = await secureUpstream()
+    const origin = await secureUpstream(authority)
     const bench = await start(origin.port, both, { authority, whole: true })
     const session = connectHttp2(`https://${host}`, {
       createConnection: () =>
@@ -158,36 +117,15 @@ describe('a ClientHello in pieces', () => {
     ['in segments of one byte', (record: Buffer) => record],
     ['in records of one byte', inRecordsOfOneByte],
   ])('%s that names another host is refused, and one that names the host is served', async (_name, cut) => {
-    const origin = await secureUpstream()
+    const origin = await secureUpstream(authority)
     const bench = await start(origin.port, both, { authority, whole: true })
     const wrap = (socket: Socket): Duplex => byteByByte(socket, cut)
-    expect(await overTls(bench.port, { sni: other, authority: other, wrap })).toBe('refused')
+    expect(await overTls(bench.port, authority, { sni: other, authority: other, wrap })).toBe('refused')
     expect(bench.dialled).toEqual([])
-    expect(await overTls(bench.port, { sni: host, authority: host, wrap })).toBe('200')
+    expect(await overTls(bench.port, authority, { sni: host, authority: host, wrap })).toBe('200')
     expect(origin.seen).toEqual([`${host}/`])
   })
 })
-
-/** Cuts what is written first, and writes it a byte at a time. */
-function byteByByte(socket: Socket, cut: (record: Buffer) => Buffer): Duplex {
-  let isFirst = true
-  const wrapped = new Duplex({
-    read: () => socket.resume(),
-    write(chunk: Buffer, _encoding, done) {
-      if (!isFirst) return void socket.write(chunk, () => done())
-      isFirst = false
-      void (async () => {
-        for (const byte of cut(chunk)) await new Promise((resolve) => socket.write(Buffer.from([byte]), resolve))
-        done()
-      })()
-    },
-    final: (done) => void socket.end(done),
-  })
-  socket.on('data', (chunk) => wrapped.push(chunk)).on('end', () => wrapped.push(null))
-  wrapped.on('error', () => socket.destroy())
-  socket.on('error', () => wrapped.destroy()).on('close', () => wrapped.destroy())
-  return wrapped
-}
 
 describe('old and unknown forms of TLS', () => {
   test.each([
@@ -287,11 +225,43 @@ describe('to a bare address under a rule for every host', () => {
   })
 
   test('the name in SNI, or in Host without TLS, is dialled, and not the address', async () => {
-    const origin = await secureUpstream()
+    const origin = await secureUpstream(authority)
     const bench = await start(origin.port, everything, { origin: literal, authority, whole: true })
-    expect(await overTls(bench.port, { sni: host, authority: host })).toBe('200')
-    expect(await overTls(bench.port, { sni: host, authority: other })).toBe('421')
+    expect(await overTls(bench.port, authority, { sni: host, authority: host })).toBe('200')
+    expect(await overTls(bench.port, authority, { sni: host, authority: other })).toBe('421')
     expect(bench.dialled).toEqual([{ host, port: 443 }])
+  })
+})
+
+describe('behind an explicit proxy, which is sent URLs,', () => {
+  const proxied = { target: { host, port: 80 }, nameFrom: 'proxy' as const }
+
+  test.each([
+    ['another allowed host', `http://${other}/`, host],
+    ['a host that Host contradicts', `http://${host}/`, other],
+    ['a port that is not that of the connection', `http://${host}:22/`, `${host}:22`],
+    ['userinfo', `http://x@${host}/`, host],
+    ['userinfo that looks like the host', `http://${host}@evil.test/`, host],
+    ['another scheme', `https://${host}/`, host],
+    ['a scheme that nobody knows', `gopher://${host}/`, host],
+    ['a fragment', `http://${host}/#/../admin`, host],
+    ['a backslash for a slash', `http://${host}\\@evil.test/`, host],
+    ['no slashes', `http:${host}/`, host],
+    ['an address in another spelling', 'http://2852039166/', '2852039166'],
+  ])('a URL with %s is refused, and nothing is dialled', async (_name, url, named) => {
+    const bench = await start(1, both, { origin: proxied, whole: true })
+    const request = `GET ${url} HTTP/1.1\r\nHost: ${named}\r\nConnection: close\r\n\r\n`
+    expect(await raw(bench.port, request, 'close')).toMatch(/^HTTP\/1\.1 4\d\d /)
+    expect(bench.dialled).toEqual([])
+  })
+
+  test('a URL of the host goes upstream as a path', async () => {
+    const origin = await upstream((_request, response) => response.end('fine'))
+    const bench = await start(origin.port, both, { origin: proxied, whole: true })
+    const request = `GET HTTP://Api.Example.Test./a?b HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
+    expect(await raw(bench.port, request, 'close')).toMatch(/^HTTP\/1\.1 200 /)
+    expect(bench.dialled).toEqual([{ host, port: 80 }])
+    expect(origin.received()).toBe(`GET /a?b HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n\r\n`)
   })
 })
 
