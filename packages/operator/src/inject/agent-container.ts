@@ -47,17 +47,18 @@ function withMissing(env: readonly EnvVar[], more: readonly EnvVar[]): EnvVar[] 
   return [...env, ...more.filter(({ name }) => !names.has(name))]
 }
 
-/** Ports that peers may connect to: declared TCP ports and what probes name. */
+/** Ports that peers may connect to: declared TCP ports and what probes and hooks name, which the node calls. */
 export function inboundPorts(containers: readonly Container[]): number[] {
   return containers.flatMap((container) => {
     const declared = (container.ports ?? [])
       .filter((port) => (port.protocol ?? 'TCP') === 'TCP')
       .map((port) => port.containerPort)
-    const probes = [container.livenessProbe, container.readinessProbe, container.startupProbe].flatMap((probe) => [
-      probe?.httpGet?.port,
-      probe?.tcpSocket?.port,
-      probe?.grpc?.port,
+    const probes = [container.livenessProbe, container.readinessProbe, container.startupProbe]
+    const called = [...probes, container.lifecycle?.postStart, container.lifecycle?.preStop].flatMap((handler) => [
+      handler?.httpGet?.port,
+      handler?.tcpSocket?.port,
     ])
-    return [...declared, ...probes.filter((port) => typeof port === 'number')]
+    const grpc = probes.map((probe) => probe?.grpc?.port)
+    return [...declared, ...[...called, ...grpc].filter((port) => typeof port === 'number')]
   })
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { inject, isInjected } from './inject.ts'
-import type { Pod, VolumeMount } from './pod.ts'
+import type { Container, Pod, VolumeMount } from './pod.ts'
 import { credentialVolume, type InjectSettings } from './settings.ts'
 
 const settings: InjectSettings = {
@@ -67,6 +67,18 @@ describe('inject', () => {
       securityContext: { runAsNonRoot: true, capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] } },
     })
     expect((guard?.['command'] as string[])[1]).toContain('{ 15021, 8080 }')
+  })
+
+  test('the node reaches what probes and hooks name, declared or not', () => {
+    const [main] = agent.spec.containers
+    const handlers: Partial<Container> = {
+      livenessProbe: { grpc: { port: 5001 } },
+      readinessProbe: { tcpSocket: { port: 5002 } },
+      startupProbe: { httpGet: { port: 5003 } },
+      lifecycle: { postStart: { httpGet: { port: 5004 } }, preStop: { tcpSocket: { port: 5005 } } },
+    }
+    const { initContainers } = inject({ ...agent, spec: { containers: [{ ...main!, ...handlers }] } }, settings).spec
+    expect((initContainers?.[0]?.['command'] as string[])[1]).toContain('{ 15021, 5001, 5002, 5003, 5004, 5005, 8080 }')
   })
 
   test('agents have no capability, cannot gain one, and see the trust bundle read-only', () => {
