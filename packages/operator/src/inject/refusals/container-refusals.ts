@@ -1,6 +1,9 @@
 import type { Container, Handler, Probe } from '../pod.ts'
 
-/** What a container of the agent must not ask for. `field`: where it is, such as `spec.containers[0]`. */
+/**
+ * What a container of the agent must not ask for. `field`: where it is, such as `spec.containers[0]`; the name is told as well,
+ * because who injects containers moves those of the author.
+ */
 export function containerRefusals(container: Container, field: string, credentialSecrets: readonly string[]): string[] {
   const { securityContext: context = {} } = container
   const checks: readonly (readonly [boolean, string])[] = [
@@ -29,7 +32,7 @@ export function containerRefusals(container: Container, field: string, credentia
         [credentialSecrets.includes(name), `${at}: holds a credential that only the sidecar may read`] as const,
     ),
   ]
-  return checks.flatMap(([fails, problem]) => (fails ? [`${field}.${problem}`] : []))
+  return checks.flatMap(([fails, problem]) => (fails ? [`${field}.${problem} (container "${container.name}")`] : []))
 }
 
 function handlers(container: Container): (readonly [string, Probe | Handler | undefined])[] {

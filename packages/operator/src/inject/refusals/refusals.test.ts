@@ -55,8 +55,32 @@ test.each([
   ],
   [pod({}, { envFrom: [{ secretRef: { name: 'orders-db' } }] }), 'spec.containers[0].envFrom[0].secretRef.name'],
 ])('an agent is not given a credential that its rules name %#', (input, field) => {
-  expect(refusals(input, credentials)).toEqual([`${field}: holds a credential that only the sidecar may read`])
+  expect(refusals(input, credentials)).toEqual([
+    expect.stringMatching(
+      /^(.*): holds a credential that only the sidecar may read \((container|volume) "(main|v)"\)$/,
+    ),
+  ])
+  expect(refusals(input, credentials)[0]).toContain(`${field}: `)
   expect(refusals(input)).toEqual([])
+})
+
+test('a container that another injector put before those of the user is told by its name', () => {
+  const initContainers = [{ name: 'init-firewall', securityContext: { capabilities: { add: ['NET_ADMIN'] } } }]
+  expect(refusals(pod({ initContainers }))).toEqual([
+    'spec.initContainers[0].securityContext.capabilities.add: must be empty; agents run with no capability (container "init-firewall")',
+  ])
+})
+
+test.each([
+  ['Istio', ['istio-init', 'istio-proxy'], 'sidecar.istio.io/inject=false'],
+  ['Istio', ['istio-validation', 'istio-proxy'], 'sidecar.istio.io/inject=false'],
+  ['Linkerd', ['linkerd-init', 'linkerd-proxy'], 'linkerd.io/inject=disabled'],
+])('the first word about a pod that %s has injected (%j) is what to do', (mesh, names, remedy) => {
+  const initContainers = names.map((name) => ({ name, securityContext: { capabilities: { add: ['NET_ADMIN'] } } }))
+  const [first, ...others] = refusals(pod({ initContainers }))
+  expect(first).toContain(`spec.initContainers[0].name: ${names.join(', ')}: ${mesh} and the sidecar cannot both`)
+  expect(first).toContain(remedy)
+  expect(others).toHaveLength(2)
 })
 
 test('what injection replaces or removes is not judged', () => {

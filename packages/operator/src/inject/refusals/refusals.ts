@@ -1,5 +1,6 @@
 import { isReserved, type Pod, type PodSpec } from '../pod.ts'
 import { containerRefusals } from './container-refusals.ts'
+import { rivalRefusals } from './rival-refusals.ts'
 import { volumeRefusals } from './volume-refusals.ts'
 
 /**
@@ -17,6 +18,7 @@ export function refusals(pod: Pod, credentialSecrets: readonly string[] = []): s
     isReserved(name) ? [`spec.containers[${index}].name: the prefix of "${name}" is reserved`] : [],
   )
   return [
+    ...rivalRefusals(containers),
     ...specRefusals(spec),
     ...volumeRefusals(spec.volumes ?? [], credentialSecrets),
     ...reserved,

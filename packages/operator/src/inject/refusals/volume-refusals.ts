@@ -19,7 +19,9 @@ export function volumeRefusals(volumes: readonly Volume[], credentialSecrets: re
   return volumes.flatMap((volume, index) =>
     isReserved(volume.name) || isTokenVolume(volume.name)
       ? []
-      : problemsOf(volume, `spec.volumes[${index}]`, credentialSecrets),
+      : problemsOf(volume, `spec.volumes[${index}]`, credentialSecrets).map(
+          (problem) => `${problem} (volume "${volume.name}")`,
+        ),
   )
 }
 
