@@ -8,7 +8,7 @@ import {
   renderPolicies,
   type Mutant,
 } from './admission-policies.ts'
-import { hostileRequests, type HostileRequest, type Injection } from './hostile-requests.ts'
+import { earlier, hostileRequests, type HostileRequest, type Injection } from './hostile-requests.ts'
 import { injectedPod } from './injected-pod.ts'
 
 /** A real API server with the policies of the chart, and beside them each policy without one of its rules; no webhook. */
@@ -23,7 +23,9 @@ export interface AdmissionServer {
 const requestsOf = (policy: string) => hostileRequests.filter((request) => request.policy === policy)
 const policies = renderPolicies().policies.filter(({ metadata }) => requestsOf(metadata.name).length > 0)
 /** The rules for templates are the same lines for every kind of workload. */
-export const mutants: readonly Mutant[] = mutantsOf(policies.filter(({ metadata }) => !/jobs$/.test(metadata.name)))
+export const mutants: readonly Mutant[] = mutantsOf(
+  policies.filter(({ metadata }) => !/(jobs|replicationcontrollers)$/.test(metadata.name)),
+)
 
 export function ruleOf({ policy, removed }: Mutant): string {
   const { message } = policy.spec.validations[removed] ?? {}
@@ -35,7 +37,7 @@ export async function startAdmissionServer(): Promise<AdmissionServer> {
   const sendTo = (request: Pick<HostileRequest, 'call' | 'injection'>, mutant?: string): Promise<KubeAnswer> =>
     server.attempt(request.call(place(injectionOf(request), mutant)))
 
-  /** A namespace with an injected and a bare pod in it. */
+  /** A namespace with an injected and a bare pod in it, and a workload that would be refused. */
   const createPlace = async (injection: Injection, mutant?: string): Promise<void> => {
     const name = place(injection, mutant)
     await createNamespace(server, name, {
@@ -46,6 +48,7 @@ export async function startAdmissionServer(): Promise<AdmissionServer> {
     const bare = { metadata: { name: 'bare' }, spec: { containers: [{ name: 'main', image: 'agent' }] } }
     for (const pod of [injectedPod('agent'), bare, ...(mutant === undefined ? [] : [injectedPod(probeName)])])
       await server.request('POST', pods, pod)
+    await server.request('POST', `/apis/apps/v1/namespaces/${name}/deployments`, earlier)
   }
 
   /** The API server takes up policies about once a second. */

@@ -326,31 +326,52 @@ const createPods: readonly HostileRequest[] = [
   })),
 ]
 
-const collections: Readonly<Record<string, string>> = {
-  Deployment: 'apps/v1',
-  StatefulSet: 'apps/v1',
-  DaemonSet: 'apps/v1',
-  ReplicaSet: 'apps/v1',
-  Job: 'batch/v1',
-  CronJob: 'batch/v1',
-}
-const policyOf = (kind: string) =>
-  kind === 'Job' ? 'chaperone-jobs' : kind === 'CronJob' ? 'chaperone-cronjobs' : 'chaperone-workloads'
+/** The API of each kind, and the policy that judges it. */
+const collections: readonly (readonly [kind: string, api: string, policy: string])[] = [
+  ['Deployment', '/apis/apps/v1', 'chaperone-workloads'],
+  ['StatefulSet', '/apis/apps/v1', 'chaperone-workloads'],
+  ['DaemonSet', '/apis/apps/v1', 'chaperone-workloads'],
+  ['ReplicaSet', '/apis/apps/v1', 'chaperone-workloads'],
+  ['ReplicationController', '/api/v1', 'chaperone-replicationcontrollers'],
+  ['Job', '/apis/batch/v1', 'chaperone-jobs'],
+  ['CronJob', '/apis/batch/v1', 'chaperone-cronjobs'],
+]
 
-const createWorkloads: readonly HostileRequest[] = Object.entries(collections).flatMap(([kind, version]) =>
+const createWorkloads: readonly HostileRequest[] = collections.flatMap(([kind, api, policy]) =>
   hazards.map(([title, names, change]) => ({
-    policy: policyOf(kind),
+    policy,
     title: `a ${kind} with ${title}`,
     names,
     call: (namespace: string) => ({
       method: 'POST',
-      path: `/apis/${version}/namespaces/${namespace}/${kind.toLowerCase()}s?${dryRun}`,
+      path: `${api}/namespaces/${namespace}/${kind.toLowerCase()}s?${dryRun}`,
       body: workload(kind, change),
     }),
   })),
 )
 
+/** A Deployment that stands in every namespace since before the policies. */
+export const earlier = {
+  ...workload('Deployment', ({ spec }) => (spec['hostNetwork'] = true)),
+  metadata: { name: 'earlier' },
+}
+
+function patchEarlier(body: object): HostileRequest['call'] {
+  return (namespace) => ({
+    method: 'PATCH',
+    path: `/apis/apps/v1/namespaces/${namespace}/deployments/earlier?${dryRun}`,
+    body,
+    contentType: 'application/merge-patch+json',
+  })
+}
+
 const changes: readonly HostileRequest[] = [
+  {
+    policy: 'chaperone-workloads',
+    title: 'another template, no better, for a workload from before its namespace was labelled',
+    names: 'spec.hostNetwork',
+    call: patchEarlier({ spec: { template: { metadata: { labels: { version: '2' } } } } }),
+  },
   ...['chaperone-guard', 'chaperone-sidecar', 'chaperone-verify'].map((name) => ({
     policy: 'chaperone-pod-updates',
     title: `another image for ${name}`,
@@ -480,14 +501,18 @@ export const honestRequests: readonly Omit<HostileRequest, 'policy' | 'names'>[]
       ),
     ),
   },
-  ...Object.entries(collections).map(([kind, version]) => ({
+  ...collections.map(([kind, api]) => ({
     title: `an ordinary ${kind}`,
     call: (namespace: string) => ({
       method: 'POST',
-      path: `/apis/${version}/namespaces/${namespace}/${kind.toLowerCase()}s?${dryRun}`,
+      path: `${api}/namespaces/${namespace}/${kind.toLowerCase()}s?${dryRun}`,
       body: workload(kind, () => undefined),
     }),
   })),
+  {
+    title: 'a note on a workload from before its namespace was labelled',
+    call: patchEarlier({ metadata: { annotations: { note: 'to be deleted' } } }),
+  },
   {
     title: 'another image for the agent',
     call: patch('agent', { spec: { containers: [{ name: 'main', image: 'agent:2' }] } }),

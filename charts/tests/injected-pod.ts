@@ -74,11 +74,12 @@ export function workload(kind: string, change: (pod: HostilePod) => void): objec
     StatefulSet: { selector, serviceName: 'devin', template },
     DaemonSet: { selector, template },
     ReplicaSet: { selector, template },
+    ReplicationController: { template },
     Job: { template: batch },
     CronJob: { schedule: '* * * * *', jobTemplate: { spec: { template: batch } } },
   }
   return {
-    apiVersion: kind.endsWith('Job') ? 'batch/v1' : 'apps/v1',
+    apiVersion: kind.endsWith('Job') ? 'batch/v1' : kind === 'ReplicationController' ? 'v1' : 'apps/v1',
     kind,
     metadata: { name: 'hostile' },
     spec: specs[kind],

@@ -247,6 +247,65 @@ describe('a pod', () => {
   })
 })
 
+describe('a workload', () => {
+  const workload = (kind: string, apiVersion: string) => `
+apiVersion: ${apiVersion}
+kind: ${kind}
+metadata: {name: hopeless, namespace: agents}
+spec:
+  template:
+    metadata: {labels: {app: devin}}
+    spec:
+      hostNetwork: true
+      restartPolicy: ${kind === 'Job' ? 'Never' : 'Always'}
+      containers: [{name: main, image: agent:1}]
+  ${kind === 'Job' || kind === 'ReplicationController' ? '' : 'selector: {matchLabels: {app: devin}}'}
+  ${kind === 'StatefulSet' ? 'serviceName: devin' : ''}
+`
+  test.each([
+    ['Deployment', 'apps/v1'],
+    ['StatefulSet', 'apps/v1'],
+    ['DaemonSet', 'apps/v1'],
+    ['ReplicaSet', 'apps/v1'],
+    ['ReplicationController', 'v1'],
+    ['Job', 'batch/v1'],
+  ])(
+    'of kind %s, whose pods a session selects but cannot contain, is refused when it is applied',
+    async (kind, api) => {
+      await expect(kubectl(ada, ['create', '-f', '-'], workload(kind, api))).rejects.toThrow(
+        `the pods of this ${kind} cannot be contained: spec.template.spec.hostNetwork`,
+      )
+    },
+  )
+
+  test('that schedules such Jobs is refused as well', async () => {
+    const job = workload('Job', 'batch/v1')
+      .slice(workload('Job', 'batch/v1').indexOf('spec:'))
+      .replaceAll('\n', '\n    ')
+    const cronJob = `
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: hopeless, namespace: agents}
+spec:
+  schedule: '* * * * *'
+  jobTemplate:
+    ${job}
+`
+    await expect(kubectl(ada, ['create', '-f', '-'], cronJob)).rejects.toThrow(
+      'spec.jobTemplate.spec.template.spec.hostNetwork',
+    )
+  })
+
+  test('that cannot be contained is let in while no session selects it', async () => {
+    const created = kubectl(
+      ada,
+      ['create', '-f', '-'],
+      workload('Deployment', 'apps/v1').replaceAll('app: devin', 'app: web'),
+    )
+    await expect(created).resolves.toContain('created')
+  })
+})
+
 describe('a sidecar', () => {
   let agent: Pod
 

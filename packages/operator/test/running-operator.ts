@@ -27,7 +27,15 @@ export async function installChart(apiserver: KubeApiserver): Promise<void> {
   await apiserver.createNamespace(systemNamespace)
   await applyYaml(
     apiserver,
-    await renderChart('rbac', 'operator', 'webhooks', 'admission-approvals', 'admission-pods', 'admission-pod-changes'),
+    await renderChart(
+      'rbac',
+      'operator',
+      'webhooks',
+      'admission-approvals',
+      'admission-pods',
+      'admission-pod-changes',
+      'admission-workloads',
+    ),
   )
 }
 

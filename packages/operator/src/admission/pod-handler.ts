@@ -1,19 +1,14 @@
-import { labels, type AgentSession, type EffectivePolicy } from '@chaperone/api'
-import { bindPod } from '../binding/bind-pod.ts'
+import { labels } from '@chaperone/api'
 import { inject } from '../inject/inject.ts'
 import type { Pod } from '../inject/pod.ts'
-import { refusals } from '../inject/refusals/refusals.ts'
 import type { InstallationSettings } from '../inject/settings.ts'
+import { judgePod, type JudgePodPorts } from './judge-pod.ts'
 import type { AdmissionOutcome, AdmissionRequest } from './review.ts'
 
-export interface PodHandlerPorts {
+export interface PodHandlerPorts extends JudgePodPorts {
   /** Whether sessions and policies have been read; before that nothing can be judged. */
   readonly synced: () => boolean
-  readonly sessions: (namespace: string) => readonly AgentSession[]
-  /** As they stand in the API server now. */
-  readonly freshSessions: (namespace: string) => Promise<readonly AgentSession[]>
   readonly namespaceLabels: (namespace: string) => Promise<Readonly<Record<string, string>>>
-  readonly effectivePolicy: (session: AgentSession) => EffectivePolicy
   readonly settings: () => InstallationSettings
   /** A fresh uid in [100 000, 2³¹ − 1). */
   readonly drawUid: () => number
@@ -25,32 +20,33 @@ export function createPodHandler(ports: PodHandlerPorts): (request: AdmissionReq
     const namespace = request.namespace ?? ''
     const pod = request.object as unknown as Pod
     if (!ports.synced()) return deny('the operator has not read the AgentSessions yet; retry')
-    let binding = bindPod(pod, ports.sessions(namespace))
-    // The watch may lag behind a session that was applied just before its pod: nothing is let in bare on its word.
-    if (binding.kind !== 'bound') binding = bindPod(pod, await ports.freshSessions(namespace))
-    if (binding.kind === 'refused') return deny(binding.message)
-    if (binding.kind === 'unselected') {
-      const required = (await ports.namespaceLabels(namespace))[labels.injection] === 'required'
-      return required
-        ? deny(
-            `no AgentSession selects this pod, and namespace "${namespace}" is labelled ${labels.injection}=required`,
-          )
-        : { kind: 'allow' }
-    }
-    const policy = ports.effectivePolicy(binding.session)
-    const credentials = policy.tiers.flat().flatMap((list) => list.rules.flatMap((rule) => rule.credential ?? []))
-    const secrets = [...new Set(credentials.flatMap(({ secretRef }) => secretRef?.name ?? []))].sort()
-    const problems = refusals(pod, secrets)
-    if (problems.length > 0) return deny(`this pod cannot be contained: ${problems.join('; ')}`)
-    return {
-      kind: 'mutate',
-      object: inject(pod, {
-        ...ports.settings(),
-        proxyUid: freshUid(pod, ports.drawUid),
-        session: { name: policy.session.name, uid: policy.session.uid, policyHash: policy.hash },
-        credentialSecrets: secrets,
-        serviceAccountToken: credentials.some(({ as }) => as === 'ServiceAccountToken'),
-      }),
+    const judgement = await judgePod(ports, namespace, pod)
+    switch (judgement.kind) {
+      case 'refused':
+        return deny(judgement.message)
+      case 'unselected': {
+        const required = (await ports.namespaceLabels(namespace))[labels.injection] === 'required'
+        return required
+          ? deny(
+              `no AgentSession selects this pod, and namespace "${namespace}" is labelled ${labels.injection}=required`,
+            )
+          : { kind: 'allow' }
+      }
+      case 'uncontainable':
+        return deny(`this pod cannot be contained: ${judgement.problems.join('; ')}`)
+      case 'containable': {
+        const { policy, credentialSecrets, serviceAccountToken } = judgement
+        return {
+          kind: 'mutate',
+          object: inject(pod, {
+            ...ports.settings(),
+            proxyUid: freshUid(pod, ports.drawUid),
+            session: { name: policy.session.name, uid: policy.session.uid, policyHash: policy.hash },
+            credentialSecrets,
+            serviceAccountToken,
+          }),
+        }
+      }
     }
   }
 }

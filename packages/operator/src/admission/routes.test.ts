@@ -7,6 +7,7 @@ import type { Pod } from '../inject/pod.ts'
 import { applyPatch } from '../../test/apply-patch.ts'
 import type { PodHandlerPorts } from './pod-handler.ts'
 import { admissionPaths, createAdmissionRoutes } from './routes.ts'
+import { workloadKinds } from './workload-handler.ts'
 
 const devin = {
   metadata: { name: 'devin', namespace: 'agents', uid: 'session-1' },
@@ -41,6 +42,7 @@ interface Answered {
   readonly allowed: boolean
   readonly status?: { readonly code: number; readonly message: string }
   readonly patch?: string
+  readonly warnings?: readonly string[]
 }
 
 function setUp(change: Partial<PodHandlerPorts> = {}) {
@@ -183,6 +185,67 @@ describe('a review', () => {
 
   test('at a path that is no webhook is not found', async () => {
     expect((await setUp().routes('/mutate/secrets', '{}')).status).toBe(404)
+  })
+})
+
+describe('a workload', () => {
+  const workload = (kind: string, template: object, metadata: object = {}) =>
+    kind === 'CronJob' ? { metadata, spec: { jobTemplate: { spec: { template } } } } : { metadata, spec: { template } }
+  const judge = (kind: string, object: object, change: Partial<PodHandlerPorts> = {}) =>
+    setUp(change).review(admissionPaths.workloads, kind, { object })
+  const hopeless = pod({ spec: { hostNetwork: true } })
+  const required = { namespaceLabels: () => Promise.resolve({ 'chaperone.dev/injection': 'required' }) }
+
+  test.each(workloadKinds)('of kind %s whose pods a session selects and cannot contain is refused', async (kind) => {
+    const field = kind === 'CronJob' ? 'spec.jobTemplate.spec.template' : 'spec.template'
+    expect(await judge(kind, workload(kind, hopeless))).toMatchObject(
+      refused(`^chaperone: the pods of this ${kind} cannot be contained: ${field}\\.spec\\.hostNetwork: `),
+    )
+    expect(await judge(kind, workload(kind, pod()))).toEqual({ uid: 'r-1', allowed: true })
+  })
+
+  test('whose pods no session selects is let in with a warning that says what becomes of them', async () => {
+    const stranger = workload('Deployment', pod({ labels: { app: 'web' }, spec: { hostNetwork: true } }))
+    expect(await judge('Deployment', stranger)).toEqual({
+      uid: 'r-1',
+      allowed: true,
+      warnings: [expect.stringMatching(/^chaperone: no AgentSession selects .*metadata\.labels.* not injected$/)],
+    })
+    expect((await judge('Deployment', stranger, required)).warnings).toEqual([expect.stringMatching(/are refused$/)])
+  })
+
+  test('whose template has no labels at all is warned of as well', async () => {
+    const answer = await judge('Job', workload('Job', { spec: { containers: [{ name: 'main' }] } }))
+    expect([answer.allowed, answer.warnings]).toEqual([true, [expect.stringContaining('no AgentSession selects')]])
+  })
+
+  test('that is applied before its session, or under another account, is let in with a warning', async () => {
+    const early = workload('Deployment', pod({ labels: { 'chaperone.dev/session': 'soon' } }))
+    const other = workload('Deployment', pod({ spec: { serviceAccountName: 'admin' } }))
+    for (const [object, words] of [
+      [early, '"soon" does not exist'],
+      [other, 'spec.serviceAccountName: "admin"'],
+    ] as const)
+      expect(await judge('Deployment', object)).toEqual({
+        uid: 'r-1',
+        allowed: true,
+        warnings: [expect.stringContaining(words)],
+      })
+  })
+
+  test('that a controller makes of another one warns nobody', async () => {
+    const owned = { ownerReferences: [{ kind: 'Deployment', name: 'web', controller: true }] }
+    expect(await judge('ReplicaSet', workload('ReplicaSet', pod({ labels: {} }), owned))).toEqual({
+      uid: 'r-1',
+      allowed: true,
+    })
+  })
+
+  test('passes before the sessions have been read: its pods do not', async () => {
+    expect(await judge('Job', workload('Job', hopeless), { synced: () => false })).toEqual({
+      uid: 'r-1',
+      allowed: true,
+    })
   })
 })
 

@@ -5,12 +5,14 @@ import { stampDecision } from './approval-handler.ts'
 import { createPodHandler, type PodHandlerPorts } from './pod-handler.ts'
 import { answer, parseReview, type AdmissionOutcome, type AdmissionRequest } from './review.ts'
 import { stampOwner } from './session-handler.ts'
+import { createWorkloadHandler, workloadKinds } from './workload-handler.ts'
 
 type Handler = (request: AdmissionRequest) => AdmissionOutcome | Promise<AdmissionOutcome>
 
 /** Paths of the webhook configuration. */
 export const admissionPaths = {
   pods: '/mutate/pods',
+  workloads: '/judge/workloads',
   approvals: '/mutate/approvalrequests',
   sessions: '/mutate/agentsessions',
 } as const
@@ -24,13 +26,14 @@ export interface HttpAnswer {
 export function createAdmissionRoutes(
   ports: PodHandlerPorts & { clock: Clock; log: Logger },
 ): (path: string, body: string) => Promise<HttpAnswer> {
-  const handlers: Readonly<Record<string, { readonly kind: string; readonly handle: Handler }>> = {
-    [admissionPaths.pods]: { kind: 'Pod', handle: createPodHandler(ports) },
+  const handlers: Readonly<Record<string, { readonly kinds: readonly string[]; readonly handle: Handler }>> = {
+    [admissionPaths.pods]: { kinds: ['Pod'], handle: createPodHandler(ports) },
+    [admissionPaths.workloads]: { kinds: workloadKinds, handle: createWorkloadHandler(ports) },
     [admissionPaths.approvals]: {
-      kind: 'ApprovalRequest',
+      kinds: ['ApprovalRequest'],
       handle: (request) => stampDecision(request, new Date(ports.clock.now())),
     },
-    [admissionPaths.sessions]: { kind: 'AgentSession', handle: stampOwner },
+    [admissionPaths.sessions]: { kinds: ['AgentSession'], handle: stampOwner },
   }
   return async (path, body) => {
     const handler = handlers[path]
@@ -39,10 +42,9 @@ export function createAdmissionRoutes(
     if (request === undefined) return { status: 400, body: 'expected an AdmissionReview of admission.k8s.io/v1\n' }
     let outcome: AdmissionOutcome
     try {
-      outcome =
-        request.kind.kind === handler.kind
-          ? await handler.handle(request)
-          : { kind: 'deny', message: `chaperone: kind: ${path} judges ${handler.kind} and nothing else` }
+      outcome = handler.kinds.includes(request.kind.kind)
+        ? await handler.handle(request)
+        : { kind: 'deny', message: `chaperone: kind: ${path} judges ${handler.kinds.join(', ')} and nothing else` }
     } catch (error) {
       ports.log.error({ path, error: errorText(error) }, 'admission failed')
       const cause =
