@@ -1,5 +1,5 @@
-// Bundles the three programs into dist/{sidecar,operator,cli}/<name>.mjs: one file each (of the cli two, for its entry loads the
-// program only where Node is new enough), plus the packages that cannot be bundled because they load a native library or a
+// Bundles the programs into dist/{sidecar,operator,cli}/<name>.mjs: one file each (of the cli two, for its entry loads the
+// program only where Node is new enough; beside the sidecar verify, which shares its image), plus the packages that cannot be bundled because they load a native library or a
 // WebAssembly file from their own folder.
 //   node tools/build.ts [sidecar|operator|cli]...
 import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync } from 'node:fs'
@@ -48,6 +48,7 @@ async function bundle(name: Program): Promise<void> {
     absWorkingDir: root,
     entryPoints: {
       [name]: `packages/${name}/src/main.ts`,
+      ...(name === 'sidecar' ? { verify: 'packages/sidecar/src/verify/main.ts' } : {}),
       ...(name === 'cli' ? { program: 'packages/cli/src/program.ts' } : {}),
     },
     outdir: folder,

@@ -18,7 +18,7 @@ chmod +x dist/cli/cli.mjs
 # The tag stays the same, so that nothing else tells a running operator that its image is new.
 kubectl delete pods -n chaperone-system --all --ignore-not-found >/dev/null
 helm upgrade --install chaperone charts/chaperone -n chaperone-system --create-namespace -f charts/chaperone/values-example.yaml \
-  --set images.registry=localhost --set images.tag=dev --set collector.image=localhost/chaperone-e2e-otelcol:dev --wait >/dev/null
+  --set images.registry=localhost --set images.tag=dev --set collector.image=localhost/chaperone-e2e-otelcol:dev --set verify.periodSeconds=20 --wait >/dev/null
 kubectl create namespace agents --dry-run=client -o yaml | kubectl apply -f - >/dev/null
 kubectl label namespace agents chaperone.dev/injection=enabled --overwrite >/dev/null
 cat <<EOF

@@ -67,7 +67,51 @@ const forged: readonly (readonly [title: string, names: string, change: (pod: Ho
   ['with a guard that does nothing', 'command', (pod) => (guard(pod).command = ['/usr/sbin/nft', '--version', 'x'])],
   ['with another program as the sidecar', 'command', (pod) => (sidecar(pod).command = ['node', '-e', ''])],
   ['with arguments for the sidecar', 'command', (pod) => (sidecar(pod).args = ['verify'])],
-  ['with a verify that does not verify', 'command', (pod) => (verify(pod).args = ['version'])],
+  ['with another program as verify', 'command', (pod) => (verify(pod).command = ['node', '-e', ''])],
+  ['with arguments for verify', 'command', (pod) => (verify(pod).args = ['version'])],
+  [
+    'that starts without a test',
+    'initContainers[2].restartPolicy, startupProbe, readinessProbe',
+    (pod) => Reflect.deleteProperty(verify(pod), 'startupProbe'),
+  ],
+  [
+    'with a test at its start that tests nothing',
+    'initContainers[2].restartPolicy, startupProbe, readinessProbe',
+    (pod) => (verify(pod).startupProbe!.exec!.command = ['node', '--version']),
+  ],
+  [
+    'that is tested once only',
+    'initContainers[2].restartPolicy, startupProbe, readinessProbe',
+    (pod) => Reflect.deleteProperty(verify(pod), 'readinessProbe'),
+  ],
+  [
+    'with later tests that test nothing',
+    'initContainers[2].restartPolicy, startupProbe, readinessProbe',
+    (pod) => (verify(pod).readinessProbe!.exec!.command = ['node', '--version']),
+  ],
+  [
+    'that is tested once a year',
+    'initContainers[2].restartPolicy, startupProbe, readinessProbe',
+    (pod) => (verify(pod).readinessProbe!.periodSeconds = 31_536_000),
+  ],
+  [
+    'with a sidecar that waits a year for the next test',
+    'initContainers[1].env',
+    (pod) => (sidecar(pod).env.find((each) => each.name === 'CHAPERONE_VERIFY_PERIOD_SECONDS')!.value = '31536000'),
+  ],
+  [
+    'with a probe that writes reports',
+    'exec',
+    (pod) => (verify(pod).livenessProbe = { exec: { command: ['node', '-e', ''] } }),
+  ],
+  ...(['livenessProbe', 'readinessProbe', 'startupProbe'] as const).map(
+    (probe) =>
+      [
+        `with a program of others as the ${probe} of the sidecar`,
+        'exec',
+        (pod: HostilePod) => (sidecar(pod)[probe] = { exec: { command: ['node', '-e', ''] } }),
+      ] as const,
+  ),
   [
     'with a rule more',
     'rule set',
@@ -111,7 +155,14 @@ const forged: readonly (readonly [title: string, names: string, change: (pod: Ho
       }),
   ],
   ['with a guard that goes on', 'restartPolicy', (pod) => (guard(pod).restartPolicy = 'Always')],
-  ['with a verify that goes on', 'restartPolicy', (pod) => (verify(pod).restartPolicy = 'Always')],
+  [
+    'with a verify that ends',
+    'restartPolicy',
+    (pod) => {
+      for (const member of ['restartPolicy', 'readinessProbe', 'startupProbe'])
+        Reflect.deleteProperty(verify(pod), member)
+    },
+  ],
   [
     'with a sidecar that nothing waits for',
     'startupProbe',
@@ -277,6 +328,27 @@ const forged: readonly (readonly [title: string, names: string, change: (pod: Ho
     'with the keys of the sidecar mounted',
     'volumeMounts',
     ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-private', mountPath: '/x' }),
+  ],
+  [
+    'with the reports of verify mounted',
+    'volumeMounts',
+    ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-verify', mountPath: '/x' }),
+  ],
+  [
+    'with reports from a Secret',
+    'spec.volumes',
+    ({ spec }) => {
+      spec.volumes = spec.volumes.map((each) =>
+        (each as { name: string }).name === 'chaperone-verify'
+          ? { name: 'chaperone-verify', secret: { secretName: 'x' } }
+          : each,
+      )
+    },
+  ],
+  [
+    'with a volume over the program of verify',
+    'volumeMounts',
+    (pod) => verify(pod).volumeMounts.push({ name: 'chaperone-verify', mountPath: '/app' }),
   ],
   [
     'with its audit log mounted',

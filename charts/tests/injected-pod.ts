@@ -23,6 +23,7 @@ export function injectedPod(name: string, change: (pod: HostilePod) => void = ()
       logLevel: 'info',
       resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '256Mi' } },
       auditMaxBytes: 268_435_456,
+      verifyPeriodSeconds: 300,
       proxyUid: 424_242,
       session: { name: 'devin', uid: 'u-1', policyHash: 'h' },
       credentialSecrets: ['orders-db'],
@@ -49,6 +50,9 @@ export interface HostileContainer {
   name: string
   image: string
   restartPolicy?: string
+  livenessProbe?: object
+  readinessProbe?: { exec?: { command: string[] }; periodSeconds?: number }
+  startupProbe?: { exec?: { command: string[] } }
   securityContext: Record<string, unknown>
   volumeMounts: object[]
   env: { name: string; value?: string; valueFrom?: object }[]

@@ -78,5 +78,9 @@ export function podStatus(
 
 export interface PodStatus {
   readonly uid: string
+  readonly contained: boolean
+  readonly containedReason?: string
+  readonly containedMessage?: string
+  readonly lastCheckTime?: string
   readonly audit: { readonly sequence: number; readonly deliveredSequence: number; readonly message?: string }
 }

@@ -62,6 +62,7 @@ export function installArguments(...settings: string[]): string[] {
     'images.registry=' + (process.env['E2E_REGISTRY'] ?? 'localhost'),
     'images.tag=' + (process.env['E2E_TAG'] ?? 'dev'),
     'collector.image=' + image('chaperone-e2e-otelcol'),
+    'verify.periodSeconds=20',
     ...settings,
   ]
   const values = ['-f', `${chart}/values-example.yaml`, ...all.flatMap((each) => ['--set', each])]

@@ -75,10 +75,24 @@ export interface RefusedCertificate {
 /** The most that a heartbeat tells of. */
 export const maxRefusedCertificates = 16
 
+/** Why a pod is, or is not, known to have no way around its sidecar. */
+export const containmentReasons = ['Verified', 'EscapeFound', 'CheckOverdue', 'NotReported'] as const
+export type ContainmentReason = (typeof containmentReasons)[number]
+
+/** What the self-test of a pod is worth now. */
+export interface Contained {
+  /** As good as `Verified`. */
+  readonly ok: boolean
+  readonly reason: ContainmentReason
+  readonly message?: string
+  /** When the last self-test ended, RFC 3339. */
+  readonly checkedAt?: string
+}
+
 /** What a sidecar reports every few seconds and whenever something of weight changed. */
 export interface Heartbeat {
   readonly policyHash?: string
-  readonly contained: { readonly ok: boolean; readonly message?: string }
+  readonly contained: Contained
   readonly counters: { readonly requests: number; readonly denied: number; readonly masked: number }
   readonly audit: {
     readonly sequence: number

@@ -21,6 +21,10 @@ export const denials = {
     title: 'No policy loaded',
     next: 'Wait a few seconds and retry once; if it persists, report it to the platform team.',
   },
+  NotContained: {
+    title: 'Pod not known to be contained',
+    next: 'Stop working, and report this to the platform team: nothing passes until the self-test of this pod does.',
+  },
   Unparseable: {
     title: 'Request could not be understood',
     next: 'Send a standard, complete request; what cannot be parsed cannot be judged.',

@@ -21,6 +21,7 @@ export interface Config {
     readonly logLevel: string
     readonly resources: { readonly requests: Record<string, string>; readonly limits: Record<string, string> }
     readonly auditMaxBytes: number
+    readonly verifyPeriodSeconds: number
   }
   /** Only outside a cluster. */
   readonly kubeconfig: string | undefined
@@ -64,6 +65,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>> = 
       logLevel: env['CHAPERONE_SIDECAR_LOG_LEVEL'] ?? 'info',
       resources: resources(),
       auditMaxBytes: integer('CHAPERONE_SIDECAR_AUDIT_MAX_BYTES', 256 * 1024 * 1024),
+      verifyPeriodSeconds: integer('CHAPERONE_VERIFY_PERIOD_SECONDS', 300),
     },
     kubeconfig: env['KUBECONFIG'],
   }

@@ -46,7 +46,7 @@ const clientOf = async (pod: Pod, operator = one): Promise<ControlClient> =>
   createControlClient(apiserver, operator, await podToken(apiserver, pod))
 
 const beat = (requests: number): Heartbeat => ({
-  contained: { ok: true },
+  contained: { ok: true, reason: 'Verified' },
   counters: { requests, denied: 1, masked: 2 },
   audit: { sequence: requests, head: 'a'.repeat(64), deliveredSequence: requests },
 })

@@ -62,10 +62,11 @@ describe('parseConfig', () => {
   })
 })
 
-test('verify needs to know only where the certificates are', () => {
-  expect(parseVerifyConfig({ CHAPERONE_TRUST_DIR: '/t' })).toEqual({
+test('verify needs to know only where the certificates are and where it reports', () => {
+  expect(parseVerifyConfig({ CHAPERONE_TRUST_DIR: '/t', CHAPERONE_VERIFY_DIR: '/v' })).toEqual({
     trustDir: '/t',
+    verifyDir: '/v',
     terminationLog: '/dev/termination-log',
   })
-  expect(() => parseVerifyConfig({})).toThrow('CHAPERONE_TRUST_DIR: required')
+  expect(() => parseVerifyConfig({})).toThrow('CHAPERONE_TRUST_DIR: required; CHAPERONE_VERIFY_DIR: required')
 })

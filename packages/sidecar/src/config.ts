@@ -42,6 +42,9 @@ export interface Config {
   /** Undefined: no such listener. */
   readonly explicitProxy?: ListenAddress
   readonly health?: ListenAddress
+  /** Where verify reports, and how often; undefined where none runs. */
+  readonly verifyDir?: string
+  readonly verifyPeriodMs: number
   /** Listeners arrive over the IPC channel instead of being bound. */
   readonly inherit: boolean
   readonly pod: {
@@ -56,6 +59,7 @@ export interface Config {
 /** What `verify` needs: it runs in the agent's position and knows nothing of the director. */
 export interface VerifyConfig {
   readonly trustDir: string
+  readonly verifyDir: string
   readonly terminationLog: string
 }
 
@@ -64,6 +68,7 @@ const defaultAuditMaxBytes = 256 * 1024 * 1024
 /** The kubelet's grace is 30 s unless the pod says otherwise; what is left is for the audit log. */
 const defaultDrainMs = 20_000
 const defaultAgentTrustDir = '/etc/chaperone/trust'
+const defaultVerifyPeriodSeconds = 300
 const defaultTerminationLog = '/dev/termination-log'
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
 
@@ -78,6 +83,7 @@ export function parseConfig(env: Environment): Config {
   const { text, required, count } = reader
   const tokenFile = text('CHAPERONE_TOKEN_FILE')
   const credentialsDir = text('CHAPERONE_CREDENTIALS_DIR')
+  const verifyDir = text('CHAPERONE_VERIFY_DIR')
   const explicitProxy = listenAddress(reader, 'CHAPERONE_EXPLICIT_PROXY')
   const health = listenAddress(reader, 'CHAPERONE_HEALTH', `0.0.0.0:${sidecarPorts.health}`)
   const config: Config = {
@@ -96,6 +102,8 @@ export function parseConfig(env: Environment): Config {
     resolve: overrides(reader),
     ...(explicitProxy === undefined ? {} : { explicitProxy }),
     ...(health === undefined ? {} : { health }),
+    ...(verifyDir === undefined ? {} : { verifyDir }),
+    verifyPeriodMs: count('CHAPERONE_VERIFY_PERIOD_SECONDS', defaultVerifyPeriodSeconds) * 1000,
     inherit: flag(reader, 'CHAPERONE_INHERIT'),
     pod: {
       name: text('CHAPERONE_POD_NAME') ?? '',
@@ -113,8 +121,9 @@ export function parseConfig(env: Environment): Config {
 export function parseVerifyConfig(env: Environment): VerifyConfig {
   const reader = createReader(env)
   const trustDir = reader.required('CHAPERONE_TRUST_DIR')
+  const verifyDir = reader.required('CHAPERONE_VERIFY_DIR')
   if (reader.problems.length > 0) throw new ConfigError(reader.problems)
-  return { trustDir, terminationLog: reader.text('CHAPERONE_TERMINATION_LOG') ?? defaultTerminationLog }
+  return { trustDir, verifyDir, terminationLog: reader.text('CHAPERONE_TERMINATION_LOG') ?? defaultTerminationLog }
 }
 
 interface Reader {

@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 import { errorText, systemClock, systemRandom } from '@chaperone/core'
 import { pino, type Logger } from 'pino'
-import { parseConfig, parseVerifyConfig, processEnvironment } from './config.ts'
+import { parseConfig, processEnvironment } from './config.ts'
 import { ConfigError } from './errors.ts'
 import { startSidecar } from './sidecar.ts'
-import { runVerify } from './verify/run-verify.ts'
 import { version } from './version.ts'
 
 /** sysexits.h */
@@ -16,13 +15,11 @@ async function main(command: string): Promise<number> {
   switch (command) {
     case 'sidecar':
       return runSidecar()
-    case 'verify':
-      return (await runVerify(parseVerifyConfig(processEnvironment), print)) ? exitCodes.ok : exitCodes.failure
     case 'version':
       process.stdout.write(`${version}\n`)
       return exitCodes.ok
     default:
-      print(`unknown command "${command}": expected sidecar, verify or version`)
+      print(`unknown command "${command}": expected sidecar or version`)
       return exitCodes.usage
   }
 }

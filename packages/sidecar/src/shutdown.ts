@@ -68,6 +68,7 @@ export async function shutDown(running: Running): Promise<void> {
   await step('leave the director', () => control.close())
   await step('end', () => {
     policy.close()
+    state.containment.close()
     health?.close()
   })
 }

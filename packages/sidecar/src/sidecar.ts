@@ -1,4 +1,5 @@
 import type { Heartbeat } from '@chaperone/api'
+import { errorText } from '@chaperone/core'
 import type { Config } from './config.ts'
 import { createControl, type Control } from './control/create-control.ts'
 import { createDirectives } from './control/directives.ts'
@@ -20,6 +21,7 @@ import { createApiServerAddresses } from './upstream/api-server-addresses.ts'
 import { createUpstreamDialer } from './upstream/create-upstream-dialer.ts'
 import { ownAddresses } from './upstream/own-addresses.ts'
 import { lookupWith } from './upstream/resolver.ts'
+import type { Containment } from './verify/containment.ts'
 
 /** The running data path of one pod. */
 export interface Sidecar {
@@ -32,19 +34,18 @@ type Built = ReturnType<typeof createEngine> & { readonly policy: ReturnType<typ
 
 /** Builds everything, from the disk to the director, and lets the agent in last. */
 export async function startSidecar(config: Config, machine: Machine, channel: ParentChannel): Promise<Sidecar> {
-  // eslint-disable-next-line prefer-const -- the state that it is made from already nudges it
-  let control: Control | undefined
-  const state = await openState(config, machine, () => control?.nudge())
+  const state = await openState(config, machine)
   const http = createDirectorHttp(state.trust.address, {
     tokenFile: config.tokenFile,
     lookup: lookupWith(state.resolver),
   })
-  control = createControl({ http, ...machine })
+  const control = createControl({ http, ...machine })
   const built = buildEngine(config, machine, state, control)
   const drivers = createDrivers(built.engine, state.tls)
   const agent = await serveAgent(config, built.engine, drivers, { state, channel })
   const health = await serveHealth(config, built, { state, agent, control })
   direct(control, built, { state, machine, channel, useTrust: http.trust })
+  watchContainment(state.containment, built, control)
   let stopping: Promise<void> | undefined
   return {
     health,
@@ -56,7 +57,7 @@ export async function startSidecar(config: Config, machine: Machine, channel: Pa
 }
 
 function buildEngine(config: Config, machine: Machine, state: PodState, director: Control): Built {
-  const policy = createPolicyHolder(machine)
+  const policy = createPolicyHolder({ ...machine, containment: state.containment })
   const { resolver } = state
   const names = createClusterNames(state.resolvConf.search)
   const upstream = createUpstreamDialer({
@@ -120,6 +121,23 @@ function direct(
     log: machine.log,
   })
   control.start({ onEvent, onConnected: () => gate.refresh(), heartbeat })
+}
+
+/** What is open is judged again, the director hears of it soon, and it is on record. */
+function watchContainment(containment: Containment, { policy, engine }: Built, control: Control): void {
+  containment.onChange(({ reason, message, checkedAt }) => {
+    policy.reconsider()
+    control.nudge()
+    engine.recorder
+      .append('containment.changed', {
+        'chaperone.containment.reason': reason,
+        'chaperone.containment.checked_at': checkedAt,
+        'chaperone.message': message,
+      })
+      .catch((error: unknown) =>
+        engine.log.warn({ error: errorText(error) }, 'a change of containment was not recorded'),
+      )
+  })
 }
 
 async function serveHealth(

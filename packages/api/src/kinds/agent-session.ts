@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox'
+import { containmentReasons } from '../control.ts'
 import { conditions } from '../shapes/condition.ts'
 import { maskingProfiles } from '../shapes/masking.ts'
 import { auditLevel, caBundle, rules } from '../shapes/rule.ts'
@@ -139,8 +140,10 @@ const podStatus = object(
   {
     uid: Type.String({ maxLength: 36, description: 'UID of the pod.' }),
     name: Type.String({ maxLength: 253, description: 'Name of the pod.' }),
-    contained: Type.Boolean({ description: 'Whether the last self-test found no way out.' }),
+    contained: Type.Boolean({ description: 'Whether the last self-test found no way out, not too long ago.' }),
+    containedReason: Type.Optional(enumeration(containmentReasons, { description: 'Why it is contained, or not.' })),
     containedMessage: Type.Optional(text('What the self-test found.', 512)),
+    lastCheckTime: Type.Optional(dateTime('When the last self-test ended.')),
     policyHash: Type.Optional(text('Policy in force in the pod.', 64)),
     lastHeartbeatTime: dateTime('When the sidecar last reported.'),
     requests: count('Actions judged.'),

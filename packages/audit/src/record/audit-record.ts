@@ -19,6 +19,7 @@ export const recordKinds = [
   'masked',
   'credential.injected',
   'bypass.attempt',
+  'containment.changed',
   'policy.changed',
   'audit.gap',
   'checkpoint',

@@ -90,6 +90,7 @@ describe('the patch of an answer', () => {
           logLevel: 'info',
           resources: { requests: {}, limits: {} },
           auditMaxBytes: 1,
+          verifyPeriodSeconds: 300,
           proxyUid: 424242,
           session: { name: 'devin', uid: 'u', policyHash: 'h' },
           credentialSecrets: ['orders-db'],

@@ -64,6 +64,7 @@ function setUp(change: Partial<PodHandlerPorts> = {}) {
       logLevel: 'info',
       resources: { requests: {}, limits: {} },
       auditMaxBytes: 1,
+      verifyPeriodSeconds: 300,
     }),
     drawUid: () => 424242,
     ...change,

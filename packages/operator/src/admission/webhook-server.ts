@@ -52,5 +52,6 @@ function injectSettings({ config, certificates }: Parts): InstallationSettings {
     logLevel: sidecar.logLevel,
     resources: sidecar.resources,
     auditMaxBytes: sidecar.auditMaxBytes,
+    verifyPeriodSeconds: sidecar.verifyPeriodSeconds,
   }
 }

@@ -12,7 +12,7 @@ const callerOf = (pod: string, session = 'devin'): Caller => ({
   session: { name: session, uid: `uid-${session}` },
 })
 const beat = (requests: number, more: Partial<Heartbeat> = {}): Heartbeat => ({
-  contained: { ok: true },
+  contained: { ok: true, reason: 'Verified' },
   counters: { requests, denied: 0, masked: 0 },
   audit: { sequence: requests, head: 'a'.repeat(64), deliveredSequence: requests },
   ...more,
@@ -119,6 +119,7 @@ describe('heartbeats', () => {
         uid: 'uid-a',
         name: 'a',
         contained: false,
+        containedReason: 'EscapeFound',
         containedMessage: 'x'.repeat(512),
         policyHash: 'h',
         lastHeartbeatTime: new Date(clock.now()).toISOString(),
@@ -128,6 +129,22 @@ describe('heartbeats', () => {
         audit: { sequence: 1, head: 'a'.repeat(64), deliveredSequence: 1 },
       },
     ])
+  })
+
+  test('carry why a pod is not known to be contained, and when it was tested; of what is no reason and no time, nothing', async () => {
+    const { heartbeats, applied } = setUp()
+    const checkedAt = '2026-01-01T12:00:00.000Z'
+    heartbeats.receive(callerOf('a'), beat(1, { contained: { ok: false, reason: 'CheckOverdue', checkedAt } }))
+    heartbeats.receive(
+      callerOf('b'),
+      beat(1, { contained: { ok: true, reason: 'Invented', checkedAt: 'tomorrow' } as never }),
+    )
+    await heartbeats.flush()
+    expect(applied[0]!.pods).toMatchObject([
+      { contained: false, containedReason: 'CheckOverdue', lastCheckTime: checkedAt },
+      { contained: true, containedReason: 'Verified' },
+    ])
+    expect(applied[0]!.pods[1]).not.toHaveProperty('lastCheckTime')
   })
 
   test.each([

@@ -1,4 +1,11 @@
-import { maxRefusedCertificates, type Heartbeat, type PodStatus, type RefusedCertificate } from '@chaperone/api'
+import {
+  containmentReasons,
+  maxRefusedCertificates,
+  type Contained,
+  type Heartbeat,
+  type PodStatus,
+  type RefusedCertificate,
+} from '@chaperone/api'
 import { CodedError, errorText, type Clock } from '@chaperone/core'
 import type { Logger } from 'pino'
 import type { Caller } from './caller.ts'
@@ -102,7 +109,9 @@ function podStatus(caller: Caller, heartbeat: Heartbeat, nowMs: number): PodStat
     uid: caller.pod.uid,
     name: caller.pod.name,
     contained: contained.ok,
+    containedReason: contained.reason,
     ...(contained.message === undefined ? {} : { containedMessage: contained.message }),
+    ...(contained.checkedAt === undefined ? {} : { lastCheckTime: contained.checkedAt }),
     ...(policyHash === undefined ? {} : { policyHash }),
     lastHeartbeatTime: new Date(nowMs).toISOString(),
     ...counters,
@@ -125,7 +134,7 @@ function parseHeartbeat(body: unknown): Heartbeat {
   )
     throw problem('audit', 'sequence, head and deliveredSequence')
   return {
-    contained: { ok: contained.ok, ...short('message', contained.message, 512) },
+    contained: parseContained(contained),
     counters: { requests: counters.requests, denied: counters.denied, masked: counters.masked },
     audit: {
       sequence: audit.sequence,
@@ -136,6 +145,18 @@ function parseHeartbeat(body: unknown): Heartbeat {
     },
     ...short('policyHash', policyHash, 64),
     ...refusedCertificates(heartbeat?.refusedCertificates),
+  }
+}
+
+/** Sidecars of older versions give no reason, and never looked again. */
+function parseContained({ ok, reason, message, checkedAt }: Partial<Contained> & Pick<Contained, 'ok'>): Contained {
+  const known = containmentReasons.find((each) => each === reason) ?? (ok ? 'Verified' : 'EscapeFound')
+  const checkedMs = Date.parse(String(checkedAt))
+  return {
+    ok,
+    reason: known,
+    ...short('message', message, 512),
+    ...(Number.isNaN(checkedMs) ? {} : { checkedAt: new Date(checkedMs).toISOString() }),
   }
 }
 

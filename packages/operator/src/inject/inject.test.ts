@@ -13,6 +13,7 @@ const settings: InjectSettings = {
   logLevel: 'info',
   resources: { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '256Mi' } },
   auditMaxBytes: 268435456,
+  verifyPeriodSeconds: 300,
   proxyUid: 424242,
   session: { name: 'devin', uid: 'u-1', policyHash: 'h' },
   credentialSecrets: ['orders-db'],

@@ -14,6 +14,8 @@ export interface InstallationSettings {
   readonly resources: { readonly requests: Record<string, string>; readonly limits: Record<string, string> }
   /** Bytes that the audit log may hold on disk. */
   readonly auditMaxBytes: number
+  /** How often each pod is tested anew for ways out. */
+  readonly verifyPeriodSeconds: number
 }
 
 /** What the webhook knows besides the pod: the same settings give the same pod. */
@@ -34,6 +36,7 @@ export const paths = {
   audit: '/var/lib/chaperone/audit',
   token: '/var/run/chaperone/token',
   credentials: '/var/run/chaperone/credentials',
+  verify: '/var/run/chaperone/verify',
 } as const
 
 /** Where agents see the trust bundle. */
@@ -44,6 +47,7 @@ export const volumeNames = {
   trust: 'chaperone-trust',
   audit: 'chaperone-audit',
   token: 'chaperone-token',
+  verify: 'chaperone-verify',
   serviceAccount: 'chaperone-service-account',
 } as const
 

@@ -5,7 +5,7 @@ import { credentialVolume, volumeNames, type InjectSettings } from './settings.t
 /** Ten minutes is the least that the kubelet grants, and the most that a stolen token is good for. */
 const tokenSeconds = 600
 
-/** Keys and bundles fit many times over. */
+/** Keys, bundles and reports fit many times over. */
 const memoryLimit = '16Mi'
 
 /** What the service account admission plug-in would give to every container. */
@@ -23,6 +23,7 @@ export function ourVolumes(settings: InjectSettings): Volume[] {
   return [
     { name: volumeNames.private, emptyDir: { medium: 'Memory', sizeLimit: memoryLimit } },
     { name: volumeNames.trust, emptyDir: { medium: 'Memory', sizeLimit: memoryLimit } },
+    { name: volumeNames.verify, emptyDir: { medium: 'Memory', sizeLimit: memoryLimit } },
     { name: volumeNames.audit, emptyDir: { sizeLimit: String(settings.auditMaxBytes * 2) } },
     {
       name: volumeNames.token,

@@ -98,6 +98,7 @@ export type RecordKind =
   | 'masked'
   | 'credential.injected'
   | 'bypass.attempt'
+  | 'containment.changed'
   | 'policy.changed'
 
 export type Attributes = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>

@@ -13,7 +13,8 @@ const action = { protocol: 'TLS', target: { host: 'api.example.test', port: 443 
 /** A holder of a session that ends in a second, and what its listeners find whenever they are told. */
 const setUp = () => {
   const clock = createFakeClock()
-  const policy = createPolicyHolder({ clock, log: pino({ level: 'silent' }) })
+  const containment = { isRefusing: false }
+  const policy = createPolicyHolder({ clock, log: pino({ level: 'silent' }), containment })
   const parsed = parseResource<AgentSession>(agentSession, {
     apiVersion: 'chaperone.dev/v1alpha1',
     kind: 'AgentSession',
@@ -32,7 +33,7 @@ const setUp = () => {
     const verdict = policy.peek(action)
     found.push(verdict.kind === 'deny' ? verdict.reason : verdict.kind)
   })
-  return { clock, policy, found }
+  return { clock, containment, policy, found }
 }
 
 test('who holds something open is told once the session has ended, though a timer fired before', async () => {
@@ -53,5 +54,15 @@ test('a clock that was set back puts off the end, and does not prevent it', asyn
   await clock.advance(1000)
   jest.advanceTimersByTime(1000)
   expect(found).toEqual(['SessionEnded'])
+  policy.close()
+})
+
+test('while the pod is not known to be contained nothing passes, and who holds something open is told', () => {
+  const { containment, policy, found } = setUp()
+  containment.isRefusing = true
+  policy.reconsider()
+  containment.isRefusing = false
+  policy.reconsider()
+  expect(found).toEqual(['NotContained', 'NoRuleMatched'])
   policy.close()
 })

@@ -2,12 +2,15 @@ import type { ControlEvent } from '@chaperone/api'
 import { errorText, type Clock, type DenialReason, type PodRef } from '@chaperone/core'
 import { compilePolicy, type CompiledPolicy } from '@chaperone/policy'
 import type { Logger } from 'pino'
+import type { Containment } from '../verify/containment.ts'
 import type { PolicyHolder } from './engine.ts'
 import { sqlParser } from './sql-parser.ts'
 
 /** The holder, as its owner sees it. */
 export interface DirectedPolicyHolder extends PolicyHolder {
   apply(event: Extract<ControlEvent, { type: 'policy' | 'unbound' }>): void
+  /** What may pass has changed for another reason than the policy. */
+  reconsider(): void
   /** Whether the director has said anything, be it that the pod belongs to no session. */
   readonly isDirected: boolean
   close(): void
@@ -16,9 +19,16 @@ export interface DirectedPolicyHolder extends PolicyHolder {
 /** Timers cannot wait longer (HTML Standard: a signed 32-bit integer of milliseconds). */
 const maxTimerMs = 2 ** 31 - 1
 
-/** Holds the last good policy. Before the first one, and once unbound, everything is denied. */
-export function createPolicyHolder(ports: { readonly clock: Clock; readonly log: Logger }): DirectedPolicyHolder {
-  const { clock, log } = ports
+/**
+ * Holds the last good policy. Before the first one, once unbound, and while the pod is not known to be contained, everything
+ * is denied.
+ */
+export function createPolicyHolder(ports: {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly containment: Pick<Containment, 'isRefusing'>
+}): DirectedPolicyHolder {
+  const { clock, log, containment } = ports
   const listeners = new Set<(policy: CompiledPolicy | undefined) => void>()
   let current: CompiledPolicy | undefined
   let pod: PodRef | undefined
@@ -63,7 +73,12 @@ export function createPolicyHolder(ports: { readonly clock: Clock; readonly log:
     get isDirected() {
       return isDirected
     },
-    peek: (action) => current?.evaluate(action, clock.now()) ?? { kind: 'deny', ...without },
+    // Of what was found, an agent that could use it is told nothing.
+    peek: (action) =>
+      containment.isRefusing
+        ? { kind: 'deny', reason: 'NotContained', message: 'this pod is not known to be contained' }
+        : (current?.evaluate(action, clock.now()) ?? { kind: 'deny', ...without }),
+    reconsider: notify,
     subscribe(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -17,6 +17,7 @@ const statuses: Readonly<Record<DenialReason, number>> = {
   SessionEnded: 403,
   LimitExceeded: 429,
   PolicyUnavailable: 503,
+  NotContained: 503,
   Unparseable: 400,
   NameMismatch: 421,
   DestinationForbidden: 403,

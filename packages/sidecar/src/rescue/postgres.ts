@@ -10,6 +10,7 @@ const states: Partial<Record<DenialReason, string>> = {
   UpstreamUntrusted: '08006',
   CredentialUnavailable: '28000',
   PolicyUnavailable: '57P03',
+  NotContained: '57P03',
   AuditUnavailable: '57P03',
   ApprovalUnavailable: '57P03',
 }

@@ -37,7 +37,7 @@ export interface Machine {
   readonly log: Logger
 }
 
-export async function openState(config: Config, machine: Machine, onContainment: () => void): Promise<PodState> {
+export async function openState(config: Config, machine: Machine): Promise<PodState> {
   const { privateDir, trustDir, agentTrustDir } = config
   const { clock, random, log } = machine
   for (const dir of [privateDir, trustDir]) await mkdir(dir, { recursive: true })
@@ -65,7 +65,7 @@ export async function openState(config: Config, machine: Machine, onContainment:
     tls: await createLeafContexts(authority, machine),
     trust: await openKeptTrust(config.control, privateDir),
     maskKey: await openMaskKey(privateDir, random),
-    containment: await openContainment(privateDir, onContainment, log),
+    containment: openContainment({ verifyDir: config.verifyDir, periodMs: config.verifyPeriodMs }, machine),
     clusterAuthority: await openClusterAuthority(config.credentialsDir),
     gateways: await readDefaultGateways(),
   }

@@ -33,7 +33,7 @@ export async function serveAgent(
 ): Promise<AgentSide> {
   const { policy, recorder, clock, log } = engine
   const pool = createSyntheticPool()
-  const probe = createProbeResponder(state.tls, state.containment)
+  const probe = createProbeResponder(state.tls)
   const connections = createConnectionServer({ engine, drivers, probe })
   const originalDestination = createOriginalDestination()
   const journal = createDnsJournal({ recorder, policy, clock, log })

@@ -30,9 +30,17 @@ export interface ContainedPod {
   readonly sidecar: Sidecar
   /** The folder of the sidecar's volumes, which no other container mounts. */
   readonly volumes: string
+  /** Runs the self-test, as a probe of the kubelet does. */
+  verify(): Promise<SelfTest>
   /** Waits for a record of the sidecar, from the first one on. */
   recorded(kind: string, attributes: Readonly<Record<string, unknown>>): Promise<void>
   close(): Promise<void>
+}
+
+export interface SelfTest {
+  readonly code: number
+  readonly said: string
+  readonly terminationMessage: string
 }
 
 /** The one process that may reach the outside. */
@@ -51,6 +59,7 @@ export interface Sidecar {
 export const startTimeoutMs = 60_000
 
 export const proxyUid = 1_234_567
+const verifyUid = proxyUid - 1
 export const declaredPort = 8080
 export const guardRules: string = podRules({ proxyUid, inboundPorts: [declaredPort] })
 
@@ -68,20 +77,24 @@ const privateUpstream = '10.96.7.7'
 
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
-export async function startContainedPod(): Promise<ContainedPod> {
+/** Whose sidecar waits for the reports of verify where `isVerified`. */
+export async function startContainedPod({ isVerified = false } = {}): Promise<ContainedPod> {
   const sandbox = await createPodSandbox()
   try {
-    return await fill(sandbox)
+    return await fill(sandbox, isVerified)
   } catch (error) {
     sandbox.close()
     throw error
   }
 }
 
-async function fill(sandbox: PodSandbox): Promise<ContainedPod> {
+async function fill(sandbox: PodSandbox, isVerified: boolean): Promise<ContainedPod> {
   const own = join(sandbox.directory, 'sidecar')
   // Open to all, so that what is inside has to protect itself.
   mkdirSync(own, { mode: 0o711 })
+  const verifyDir = join(own, 'verify')
+  mkdirSync(verifyDir)
+  chownSync(verifyDir, verifyUid, verifyUid)
   const director = await startDirector(join(own, 'control.sock'))
   for (const path of [own, join(own, 'control.sock')]) chownSync(path, proxyUid, proxyUid)
   await sandbox.nft(guardRules)
@@ -92,8 +105,9 @@ async function fill(sandbox: PodSandbox): Promise<ContainedPod> {
     rootAgent: await agentOf({ uid: 0 }),
     rawAgent: await agentOf({ uid: 2000, capabilities: ['net_raw'] }),
     outside: await sandbox.actor('outside', root, fileOf('outside.py')),
-    sidecar: sidecarIn(sandbox, own, director),
+    sidecar: sidecarIn(sandbox, own, { director, environment: isVerified ? { CHAPERONE_VERIFY_DIR: verifyDir } : {} }),
     volumes: own,
+    verify: () => runSelfTest(sandbox, own, verifyDir),
     recorded: (kind, attributes) => untilRecorded(join(own, 'audit.jsonl'), kind, attributes),
     async close() {
       await pod.sidecar.kill()
@@ -118,14 +132,34 @@ async function fill(sandbox: PodSandbox): Promise<ContainedPod> {
   return pod
 }
 
-function sidecarIn(sandbox: PodSandbox, directory: string, director: Director): Sidecar {
+type Environment = Readonly<Record<string, string>>
+
+async function runSelfTest(sandbox: PodSandbox, directory: string, verifyDir: string): Promise<SelfTest> {
+  const terminationLog = join(verifyDir, 'termination-log')
+  const program = [join(sandbox.directory, 'node/node'), join(sandbox.root, 'packages/sidecar/src/verify/main.ts')]
+  const child = sandbox.start({ uid: verifyUid }, program, {
+    CHAPERONE_TRUST_DIR: join(directory, 'trust'),
+    CHAPERONE_VERIFY_DIR: verifyDir,
+    CHAPERONE_TERMINATION_LOG: terminationLog,
+  })
+  let said = ''
+  child.stderr?.on('data', (chunk: Buffer) => void (said += String(chunk)))
+  const [code] = (await once(child, 'close')) as [number]
+  return { code, said, terminationMessage: await readFile(terminationLog, 'utf8') }
+}
+
+function sidecarIn(
+  sandbox: PodSandbox,
+  directory: string,
+  { director, environment }: { readonly director: Director; readonly environment: Environment },
+): Sidecar {
   let running: ChildProcess | undefined
   return {
     get pid() {
       return running?.pid ?? -1
     },
     async start() {
-      const child = launchSidecar(sandbox, directory)
+      const child = launchSidecar(sandbox, directory, environment)
       running = child
       let text = ''
       for (const stream of [child.stdout, child.stderr])
@@ -148,7 +182,7 @@ function sidecarIn(sandbox: PodSandbox, directory: string, director: Director): 
   }
 }
 
-function launchSidecar(sandbox: PodSandbox, directory: string): ChildProcess {
+function launchSidecar(sandbox: PodSandbox, directory: string, environment: Environment): ChildProcess {
   const node = [join(sandbox.directory, 'node/node'), '--disallow-code-generation-from-strings', '--liftoff-only']
   return sandbox.start({ uid: proxyUid }, [...node, join(sandbox.root, 'packages/sidecar/src/main.ts')], {
     CHAPERONE_CONTROL_URL: `unix:${join(directory, 'control.sock')}`,
@@ -159,6 +193,7 @@ function launchSidecar(sandbox: PodSandbox, directory: string): ChildProcess {
     CHAPERONE_HOST_IPS: nodeAddresses.join(','),
     KUBERNETES_SERVICE_HOST: apiServer.told,
     CHAPERONE_DRAIN_MS: '1',
+    ...environment,
   })
 }
 

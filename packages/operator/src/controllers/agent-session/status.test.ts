@@ -53,7 +53,7 @@ describe('the conditions of a session', () => {
       {
         Ready: 'True Ready',
         PolicyResolved: 'True Resolved',
-        Contained: 'True SelfTestPassed',
+        Contained: 'True Verified',
         AuditDelivered: 'True Delivered',
         Expired: 'False WithinLimits',
       },
@@ -66,7 +66,7 @@ describe('the conditions of a session', () => {
     [
       'a pod that has just started',
       [well, { live: new Map([...live('a'), ['new', nowMs - 1000]]) }],
-      { Ready: 'True Ready', Contained: 'True SelfTestPassed' },
+      { Ready: 'True Ready', Contained: 'True Verified' },
     ],
     [
       'a pod that never reported',
@@ -81,6 +81,29 @@ describe('the conditions of a session', () => {
     [
       'a way out',
       [{ pods: [pod('a', { contained: false, containedMessage: 'reached 1.1.1.1' })] }],
+      { Ready: 'False EscapeFound', Contained: 'False EscapeFound' },
+    ],
+    [
+      'a pod whose self-test is overdue',
+      [{ pods: [pod('a', { contained: false, containedReason: 'CheckOverdue' })] }],
+      { Ready: 'Unknown CheckOverdue', Contained: 'Unknown CheckOverdue' },
+    ],
+    [
+      'a pod without a self-test',
+      [{ pods: [pod('a', { contained: false, containedReason: 'NotReported' })] }],
+      { Ready: 'Unknown NotReported', Contained: 'Unknown NotReported' },
+    ],
+    [
+      'a way out and a pod whose self-test is overdue',
+      [
+        {
+          pods: [
+            pod('a', { contained: false, containedReason: 'CheckOverdue' }),
+            pod('b', { contained: false, containedReason: 'EscapeFound' }),
+          ],
+        },
+        { live: live('a', 'b') },
+      ],
       { Ready: 'False EscapeFound', Contained: 'False EscapeFound' },
     ],
     [
@@ -117,6 +140,20 @@ describe('the conditions of a session', () => {
       )?.message
     expect(message([pod('a', found)])).toBe('pod-a: reached 1.1.1.1:443')
     expect(message(Array.from({ length: 200 }, (_, each) => pod(String(each), found)))).toHaveLength(1024)
+  })
+
+  test('tell when pods were tested: each that is not contained, and of the others the one that waits longest', () => {
+    const at = (minutes: number) => ({ lastCheckTime: iso(nowMs - minutes * minuteMs) })
+    const message = (...pods: PodStatus[]) =>
+      judged({ pods }, { live: live(...pods.map((each) => each.uid)) }).conditions?.find(
+        (each) => each.type === 'Contained',
+      )?.message
+    expect(message(pod('a', at(1)), pod('b', at(4)))).toBe(
+      'the self-test of 2 pods found no way around the sidecar, last at 2026-01-01T11:56:00.000Z or later',
+    )
+    expect(message(pod('a', { ...at(1), contained: false, containedMessage: 'UDP is open' }), pod('b', at(4)))).toBe(
+      'pod-a at 2026-01-01T11:59:00.000Z: UDP is open',
+    )
   })
 
   test('move lastTransitionTime only when their status changes', () => {

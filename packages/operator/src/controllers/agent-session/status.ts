@@ -1,4 +1,11 @@
-import type { AgentSession, AgentSessionStatus, Condition, EffectivePolicy, PodStatus } from '@chaperone/api'
+import type {
+  AgentSession,
+  AgentSessionStatus,
+  Condition,
+  ContainmentReason,
+  EffectivePolicy,
+  PodStatus,
+} from '@chaperone/api'
 import { withCondition } from '../conditions.ts'
 
 export interface SessionObserved {
@@ -71,17 +78,27 @@ function policyResolved(policy: EffectivePolicy): Judged {
     : no('MissingReference', policy.unresolved.join('; '))
 }
 
+/** A way that is known to be open weighs most; then what is not known of pods that speak, then that others do not. */
 function contained({ live, silent }: Facts): Judged {
-  const escaped = live.filter((pod) => !pod.contained)
-  if (escaped.length > 0)
-    return no(
-      'EscapeFound',
-      escaped.map((pod) => `${pod.name}: ${pod.containedMessage ?? 'self-test failed'}`).join('; '),
-    )
+  const doubts = live.filter((pod) => !pod.contained)
+  const because = (reason: ContainmentReason) =>
+    doubts.filter((pod) => (pod.containedReason ?? 'EscapeFound') === reason)
+  const escaped = because('EscapeFound')
+  if (escaped.length > 0) return no('EscapeFound', escaped.map(lastCheck).join('; '))
+  for (const reason of ['CheckOverdue', 'NotReported'] as const) {
+    const pods = because(reason)
+    if (pods.length > 0) return unknown(reason, pods.map(lastCheck).join('; '))
+  }
   if (silent > 0) return unknown('SidecarSilent', `${silent} pods have not reported for ${silentMs / 60_000} minutes`)
-  return live.length === 0
-    ? unknown('NoPods', 'no pod has reported yet')
-    : yes('SelfTestPassed', `the self-test of ${live.length} pods found no way around the sidecar`)
+  if (live.length === 0) return unknown('NoPods', 'no pod has reported yet')
+  const [oldest] = live.flatMap(({ lastCheckTime }) => lastCheckTime ?? []).sort()
+  const since = oldest === undefined ? '' : `, last at ${oldest} or later`
+  return yes('Verified', `the self-test of ${live.length} pods found no way around the sidecar${since}`)
+}
+
+function lastCheck({ name, containedMessage, lastCheckTime }: PodStatus): string {
+  const at = lastCheckTime === undefined ? '' : ` at ${lastCheckTime}`
+  return `${name}${at}: ${containedMessage ?? 'self-test failed'}`
 }
 
 function auditDelivered({ live }: Facts): Judged {
@@ -93,14 +110,15 @@ function auditDelivered({ live }: Facts): Judged {
     : yes('Delivered', 'the collector confirms records as they come')
 }
 
-function ready(session: AgentSession, judged: Readonly<Record<string, Judged>>, { expired, silent }: Facts): Judged {
+function ready(session: AgentSession, judged: Readonly<Record<string, Judged>>, { expired }: Facts): Judged {
   if (session.spec.suspended) return no('Suspended', 'spec.suspended stops all egress')
   if (expired) return no('Expired', judged['Expired']?.message ?? '')
   for (const type of ['PolicyResolved', 'Contained', 'AuditDelivered']) {
     const condition = judged[type]
     if (condition?.status === 'False') return no(condition.reason, condition.message)
   }
-  if (silent > 0) return unknown('SidecarSilent', judged['Contained']?.message ?? '')
+  const known = judged['Contained']
+  if (known?.status === 'Unknown' && known.reason !== 'NoPods') return unknown(known.reason, known.message)
   return yes('Ready', 'the policy is in force')
 }
 

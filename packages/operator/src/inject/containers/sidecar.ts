@@ -22,6 +22,8 @@ export function sidecarContainer(settings: InjectSettings): Container {
       { name: 'CHAPERONE_AUDIT_DIR', value: paths.audit },
       { name: 'CHAPERONE_AUDIT_MAX_BYTES', value: String(settings.auditMaxBytes) },
       { name: 'CHAPERONE_CREDENTIALS_DIR', value: paths.credentials },
+      { name: 'CHAPERONE_VERIFY_DIR', value: paths.verify },
+      { name: 'CHAPERONE_VERIFY_PERIOD_SECONDS', value: String(settings.verifyPeriodSeconds) },
       { name: 'CHAPERONE_COLLECTOR_URL', value: settings.collectorUrl },
       { name: 'CHAPERONE_LOG_LEVEL', value: settings.logLevel },
       fieldEnv('CHAPERONE_POD_NAME', 'metadata.name'),
@@ -51,6 +53,7 @@ export function sidecarContainer(settings: InjectSettings): Container {
       { name: volumeNames.private, mountPath: paths.private },
       { name: volumeNames.trust, mountPath: paths.trust },
       { name: volumeNames.audit, mountPath: paths.audit },
+      { name: volumeNames.verify, mountPath: paths.verify, readOnly: true },
       { name: volumeNames.token, mountPath: paths.token, readOnly: true },
       ...(settings.serviceAccountToken
         ? [

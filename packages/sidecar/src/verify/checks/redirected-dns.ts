@@ -7,6 +7,8 @@ import { contained, escaped, isRefusedLocally, type Check, type CheckResult } fr
 import { connected } from './redirected-tcp.ts'
 
 const timeoutMs = 5000
+/** How long to wait where an answer would be a surprise. */
+const surpriseMs = 500
 const queryId = 0x4348
 const headerBytes = 12
 const dnsPort = 53
@@ -16,15 +18,15 @@ export function redirectedDns(name: string, transport: 'udp' | 'tcp', address: s
   return {
     name,
     async run() {
+      // Without a global address the question comes from a link-local one, which no answer from ::1 can be sent to.
+      const hasWayBack = isIP(address) !== 6 || hasGlobalIpv6()
+      const waitMs = hasWayBack ? timeoutMs : surpriseMs
       try {
-        const answer = transport === 'udp' ? await askUdp(address) : await askTcp(address)
-        return judge(answer)
+        return judge(transport === 'udp' ? await askUdp(address, waitMs) : await askTcp(address, waitMs))
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
         if (isRefusedLocally(code)) return contained(`not sent: ${code ?? ''}`)
-        // Without a global address the question comes from a link-local one, which no answer from ::1 can be sent to.
-        if (isIP(address) === 6 && !hasGlobalIpv6())
-          return contained('not answered, and there is no IPv6 address to leave from')
+        if (!hasWayBack) return contained('not answered, and there is no IPv6 address to leave from')
         return escaped(`not answered by the sidecar: ${code ?? 'timeout'}`)
       }
     },
@@ -43,13 +45,13 @@ function hasGlobalIpv6(): boolean {
   return addresses.some((entry) => entry.family === 'IPv6' && !entry.internal && !entry.address.startsWith('fe80:'))
 }
 
-async function askUdp(address: string): Promise<Buffer> {
+async function askUdp(address: string, waitMs: number): Promise<Buffer> {
   const socket = createSocket(isIP(address) === 6 ? 'udp6' : 'udp4')
   try {
     const failed = once(socket, 'error').then(([error]) => Promise.reject(error as Error))
     failed.catch(() => undefined)
     socket.send(query(), dnsPort, address)
-    const answered = once(socket, 'message', { signal: AbortSignal.timeout(timeoutMs) })
+    const answered = once(socket, 'message', { signal: AbortSignal.timeout(waitMs) })
     const [message] = (await Promise.race([answered, failed])) as [Buffer]
     return message
   } finally {
@@ -57,14 +59,14 @@ async function askUdp(address: string): Promise<Buffer> {
   }
 }
 
-async function askTcp(address: string): Promise<Buffer> {
+async function askTcp(address: string, waitMs: number): Promise<Buffer> {
   const socket = await connected(address, dnsPort)
   try {
     const message = query()
     const length = Buffer.alloc(2)
     length.writeUInt16BE(message.length)
     socket.write(Buffer.concat([length, message]))
-    const [framed] = (await once(socket, 'data', { signal: AbortSignal.timeout(timeoutMs) })) as [Buffer]
+    const [framed] = (await once(socket, 'data', { signal: AbortSignal.timeout(waitMs) })) as [Buffer]
     return framed.subarray(2)
   } finally {
     socket.destroy()

@@ -1,0 +1,173 @@
+// The self-test that the kubelet repeats in every pod, against guards that were changed after it had passed.
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { createAgentNamespace, podStatus, startAgent, type Agent } from '../harness/agents.ts'
+import { createKubectl, installChaperone, type Kubectl } from '../harness/cluster.ts'
+import { eventually } from '../harness/command.ts'
+import { createNodeShell, type NodeShell } from '../harness/node-shell.ts'
+import { collected } from '../harness/records.ts'
+import { createShop, type Shop } from '../harness/shop.ts'
+import { agentPod, sessionFor } from '../main-journey/session.ts'
+
+jest.setTimeout(240_000)
+
+const namespace = `containment-${process.pid}`
+const shopNamespace = `containment-shop-${process.pid}`
+const nodeNamespace = `containment-node-${process.pid}`
+const kubectl: Kubectl = createKubectl()
+/** Several periods of the self-test, and what a sidecar takes to report. */
+const checkedMs = 90_000
+let shop: Shop
+let node: NodeShell
+let agent: Agent
+let guardRules: string
+
+beforeAll(async () => {
+  await installChaperone()
+  const starting = createNodeShell(kubectl, nodeNamespace)
+  shop = await createShop(kubectl, shopNamespace)
+  await createAgentNamespace(kubectl, namespace)
+  await kubectl.apply(sessionFor(shop, namespace))
+  agent = await startAgent(kubectl, agentPod(namespace, 'agent'))
+  guardRules = await rulesOf('agent')
+  node = await starting
+})
+
+afterAll(async () => {
+  await kubectl('delete', 'namespace', namespace, shopNamespace, nodeNamespace, '--wait=false')
+})
+
+const podField = (path: string) => kubectl('get', 'pod', '-n', namespace, 'agent', '-o', `jsonpath={${path}}`)
+const rulesOf = (pod: string) =>
+  kubectl('get', 'pod', '-n', namespace, pod, '-o', 'jsonpath={.spec.initContainers[0].command[1]}')
+const isReady = () => podField('.status.conditions[?(@.type=="Ready")].status')
+const warnings = (of: string, pod: string) =>
+  kubectl('get', 'events', '-n', of, '--field-selector', `involvedObject.name=${pod},type=Warning`)
+const get = () => agent.curl(`https://${shop.apiHost}:8443/orders/1`)
+
+/** Of verify in the first agent: it has nft, and the libraries that nft loads. */
+async function verifyProcess(): Promise<string> {
+  const id = new URL(await podField('.status.initContainerStatuses[2].containerID')).host
+  return (await node.run(`grep -ls ${id} /proc/[0-9]*/cgroup | head -1 | cut -d/ -f3`)).trim()
+}
+
+/** As somebody with root on the node could, in the network of the pod. */
+async function nft(rules: string, pod = 'agent'): Promise<void> {
+  const path = 'jsonpath={.status.initContainerStatuses[1].containerID}'
+  const id = new URL(await kubectl('get', 'pod', '-n', namespace, pod, '-o', path)).host
+  const script = Buffer.from(rules).toString('base64')
+  await node.run(
+    `pid=$(grep -ls ${id} /proc/[0-9]*/cgroup | head -1 | cut -d/ -f3)
+     nsenter --target ${await verifyProcess()} --mount --net=/proc/$pid/ns/net /usr/sbin/nft "$(base64 -d <<<${script})"`,
+  )
+}
+
+async function condition(type: string): Promise<{ status: string; reason: string; message: string }> {
+  const text = await kubectl('get', 'agentsession', '-n', namespace, 'devin', '-o', 'json')
+  const { status } = JSON.parse(text) as {
+    status: { conditions: { type: string; status: string; reason: string; message: string }[] }
+  }
+  return status.conditions.find((each) => each.type === type)!
+}
+
+test('a pod is tested before its agent starts, and again and again', async () => {
+  const first = await podStatus(kubectl, agent, 'devin', ({ contained }) => contained)
+  expect(first).toMatchObject({
+    containedReason: 'Verified',
+    containedMessage: expect.stringContaining('none was open'),
+  })
+  const { startedAt } = JSON.parse(await podField('.status.containerStatuses[0].state.running')) as {
+    startedAt: string
+  }
+  expect(Date.parse(first.lastCheckTime!)).toBeLessThan(Date.parse(startedAt) + 1000)
+  await podStatus(kubectl, agent, 'devin', ({ lastCheckTime }) => lastCheckTime! > first.lastCheckTime!)
+  expect(await kubectl('describe', 'agentsession', '-n', namespace, 'devin')).toMatch(
+    /Last Check Time:[^]*the self-test of 1 pods found no way around the sidecar, last at/,
+  )
+})
+
+describe('a guard that lets datagrams out all of a sudden', () => {
+  test('is found out: everything is refused, and status, events and records say what was found', async () => {
+    expect((await get()).status).toBe(200)
+    await nft('delete chain inet chaperone contain')
+    const found = await eventually(
+      () => condition('Contained'),
+      ({ status }) => status === 'False',
+      checkedMs,
+    )
+    expect(found).toMatchObject({ reason: 'EscapeFound' })
+    expect(found.message).toMatch(
+      /^agent at \d{4}-\d\d-\d\dT[\d:.]+Z: \d+ of 12 ways out are open: .*UDP 443 over IPv4/,
+    )
+    expect(await condition('Ready')).toMatchObject({ status: 'False', reason: 'EscapeFound' })
+    const { status, body } = await get()
+    expect([status, JSON.parse(body)]).toEqual([503, expect.objectContaining({ reason: 'NotContained' })])
+    expect(body).not.toContain('UDP')
+    expect(await isReady()).toBe('False')
+    expect(await warnings(namespace, 'agent')).toMatch(/Readiness probe failed: \d+ of 12 ways out are open/)
+    const trail = await eventually(
+      () => collected(kubectl, agent),
+      ({ records }) =>
+        records.some(
+          ({ kind, attributes }) =>
+            kind === 'containment.changed' && attributes['chaperone.containment.reason'] === 'EscapeFound',
+        ),
+      60_000,
+    )
+    expect(trail.records.map(({ attributes }) => attributes['chaperone.reason'])).toContain('NotContained')
+  })
+
+  test('is trusted again once a self-test has found it whole', async () => {
+    await nft(guardRules)
+    await eventually(get, ({ status }) => status === 200, checkedMs)
+    await eventually(
+      () => condition('Contained'),
+      ({ status, reason }) => status === 'True' && reason === 'Verified',
+      checkedMs,
+    )
+    await eventually(isReady, (status) => status === 'True', checkedMs)
+    expect(await agent.restarts()).toBe('0 0 0')
+  })
+
+  test('is found out too when nothing of it is left', async () => {
+    await nft('delete table inet chaperone')
+    await eventually(
+      () => condition('Contained'),
+      ({ status, message }) => status === 'False' && message.includes('TCP over IPv4 (not met by the sidecar'),
+      checkedMs,
+    )
+    await nft(guardRules)
+    await eventually(get, ({ status }) => status === 200, checkedMs)
+  })
+})
+
+describe('an agent whose guard is changed before the first self-test', () => {
+  test('does not start until it holds', async () => {
+    const shell = await verifyProcess()
+    await kubectl.apply(agentPod(namespace, 'late'))
+    const uid = await kubectl('get', 'pod', '-n', namespace, 'late', '-o', 'jsonpath={.metadata.uid}')
+    // As soon as there are rules; the sidecar takes a second more to serve.
+    const inPod = `nsenter --target ${shell} --mount --net=/proc/$pid/ns/net /usr/sbin/nft`
+    const [any, broken] = [uid.replaceAll('-', '[-_]'), 'delete chain inet chaperone contain']
+    await node.run(
+      `until pid=$(grep -Els 'pod${any}' /proc/[0-9]*/cgroup | head -1 | cut -d/ -f3); [ -n "$pid" ] && ${inPod} '${broken}' 2>/dev/null; do sleep 0.05; done`,
+    )
+    const said = await eventually(
+      () => warnings(namespace, 'late'),
+      (text) => text.includes('ways out are open'),
+      checkedMs,
+    )
+    expect(said).toMatch(/Startup probe failed: \d+ of 12 ways out are open: UDP 443 over IPv4/)
+    const ended = 'jsonpath={.status.initContainerStatuses[2].lastState.terminated.message}'
+    expect(
+      await eventually(
+        () => kubectl('get', 'pod', '-n', namespace, 'late', '-o', ended),
+        (message) => message !== '',
+        checkedMs,
+      ),
+    ).toContain('UDP 443 over IPv4')
+    const agentState = 'jsonpath={.status.containerStatuses[0].state}'
+    expect(await kubectl('get', 'pod', '-n', namespace, 'late', '-o', agentState)).toContain('PodInitializing')
+    await nft(await rulesOf('late'), 'late')
+    await kubectl('wait', '-n', namespace, '--for=condition=Ready', 'pod/late', '--timeout=120s')
+  })
+})

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { guardRules, startContainedPod, startTimeoutMs, type ContainedPod } from './contained-pod.ts'
+
+let pod: ContainedPod
+beforeAll(async () => {
+  pod = await startContainedPod({ isVerified: true })
+}, startTimeoutMs)
+afterAll(() => pod.close())
+
+/** The status that an honest agent gets for an allowed page. */
+async function page(): Promise<string> {
+  const answer = String(await pod.agent.value('page', { host: 'steady.test' }))
+  return answer.endsWith('outside') ? 'the page' : (/"reason":"(\w+)"/.exec(answer)?.[1] ?? answer)
+}
+
+/** Several self-tests, some of which wait for an answer that does not come. */
+const selfTestsMs = 60_000
+
+test(
+  'nothing passes before the first self-test, and everything that is allowed after it',
+  async () => {
+    expect(await page()).toBe('NotContained')
+    const { code, said, terminationMessage } = await pod.verify()
+    expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^12 ways out were tried, none was open\n/) })
+    expect(said).not.toContain('OPEN')
+    expect(terminationMessage).toBe('12 ways out were tried, none was open')
+    expect(await page()).toBe('the page')
+  },
+  selfTestsMs,
+)
+
+test(
+  'a guard that is taken away is found out: from then on nothing passes until a self-test finds it again',
+  async () => {
+    await pod.sandbox.nft('flush ruleset')
+    const { code, said, terminationMessage } = await pod.verify()
+    expect(code).toBe(1)
+    expect(said).toMatch(/^\d+ of 12 ways out are open: .*UDP 443 over IPv4 \(a datagram was sent\)/)
+    expect(terminationMessage).toBe(said.split('\n')[0])
+    await pod.recorded('containment.changed', {
+      'chaperone.containment.reason': 'EscapeFound',
+      'chaperone.message': terminationMessage.slice(0, 512),
+    })
+    await pod.sandbox.nft(guardRules)
+    // The guard is back, but nobody has seen that yet.
+    expect(await page()).toBe('NotContained')
+    expect((await pod.verify()).code).toBe(0)
+    expect(await page()).toBe('the page')
+  },
+  selfTestsMs,
+)
+
+test.each([
+  [
+    'that lets UDP out',
+    ['policy drop', 'policy accept'],
+    ['meta skuid != 1234567 drop', 'meta skuid 1 drop'],
+    'UDP 443 over IPv4',
+  ],
+  ['that leads TCP nowhere', ['meta l4proto tcp redirect to :15001', ''], ['', ''], 'TCP over IPv4'],
+  ['that leads questions nowhere', ['udp dport 53 redirect to :15053', ''], ['', ''], 'DNS over UDP to another server'],
+] as const)(
+  'a guard %s fails the self-test',
+  async (_, first, second, found) => {
+    let rules = guardRules
+    for (const [part, by] of [first, second]) {
+      expect(rules).toContain(part)
+      rules = rules.replaceAll(part, by)
+    }
+    await pod.sandbox.nft(rules)
+    const { code, said } = await pod.verify()
+    await pod.sandbox.nft(guardRules)
+    expect({ code, said: said.split('\n')[0] }).toEqual({ code: 1, said: expect.stringContaining(found) })
+  },
+  selfTestsMs,
+)
+
+test(
+  'while the sidecar is away a self-test fails and proves nothing, so that the last report stands',
+  async () => {
+    expect((await pod.verify()).code).toBe(0)
+    await pod.sidecar.kill()
+    const { code, said } = await pod.verify()
+    expect({ code, said }).toEqual({ code: 1, said: expect.stringMatching(/^the sidecar does not listen/) })
+    await pod.sidecar.start()
+    expect(await page()).toBe('the page')
+  },
+  selfTestsMs,
+)
