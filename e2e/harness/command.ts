@@ -21,7 +21,8 @@ export function command(
         resolve({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr })
       },
     )
-    child.stdin?.end(options.input ?? '')
+    // It may end before it has read its input, which its exit code tells.
+    child.stdin?.on('error', () => undefined).end(options.input ?? '')
   })
 }
 
