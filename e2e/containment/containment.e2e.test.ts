@@ -85,6 +85,28 @@ test('a pod is tested before its agent starts, and again and again', async () =>
   )
 })
 
+test('what an agent tries to get around the sidecar is on record, with where it was to go; what the self-test tries is not', async () => {
+  // Bash connects the socket, and holds it while it sleeps.
+  const send = (port: number) =>
+    agent.run('bash', '-c', `exec 3<>/dev/udp/192.0.2.44/${port}; echo around >&3; sleep 1`)
+  const attempts = async () => {
+    await Promise.all([send(443), send(4433)])
+    const { records } = await collected(kubectl, agent)
+    return records.filter(({ kind }) => kind === 'bypass.attempt').map(({ attributes }) => attributes)
+  }
+  const isOf = (vector: string, port: number) => (attributes: Readonly<Record<string, unknown>>) =>
+    attributes['chaperone.bypass.vector'] === vector &&
+    attributes['server.address'] === '192.0.2.44' &&
+    attributes['server.port'] === port &&
+    typeof attributes['process.user.id'] === 'number'
+  const all = await eventually(
+    attempts,
+    (found) => found.some(isOf('quic', 443)) && found.some(isOf('udp', 4433)),
+    90_000,
+  )
+  expect(all.map((attributes) => attributes['server.address']).filter((address) => address === '192.0.2.1')).toEqual([])
+})
+
 describe('a guard that lets datagrams out all of a sudden', () => {
   test('is found out: everything is refused, and status, events and records say what was found', async () => {
     expect((await get()).status).toBe(200)

@@ -17,6 +17,8 @@ const flowMark = '0x4348'
  * The drop is in postrouting: after a redirect the output hook still sees the original device. The sender of a datagram is
  * told at once all the same (EPERM); TCP is never dropped there but led to the sidecar.
  *
+ * Of datagrams a few in a second are led to the sidecar, which records who sent them, and lets them go nowhere.
+ *
  * What has an owner is judged by its owner alone. A mark stays on a connection when its socket is gone, and whoever takes
  * the port over, be it that of a question to the name server, would inherit it: so the mark is asked only for packets
  * without an owner, and never begins a connection, as the kernel does for nobody with SYN cookies. For the same reason only
@@ -26,7 +28,7 @@ const flowMark = '0x4348'
  * agent's choice, nor solicitations from a raw socket, which has an owner.
  */
 export function podRules({ proxyUid, inboundPorts }: PodRules): string {
-  const { transparent, dns, health } = sidecarPorts
+  const { transparent, dns, quic, udp, health } = sidecarPorts
   const declared = [...new Set(inboundPorts)].filter((port) => port !== health).sort((a, b) => a - b)
   const replies = declared.length === 0 ? '' : `tcp sport { ${declared.join(', ')} } ct direction reply accept\n    `
   return `add table inet chaperone
@@ -42,6 +44,8 @@ table inet chaperone {
     udp dport 53 redirect to :${dns}
     tcp dport 53 redirect to :${dns}
     oifname "lo" return
+    udp dport 443 limit rate 1/second redirect to :${quic}
+    udp dport != 443 limit rate 1/second redirect to :${udp}
     meta l4proto tcp redirect to :${transparent}
   }
   chain contain {

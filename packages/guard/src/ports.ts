@@ -4,6 +4,9 @@ export const sidecarPorts = {
   transparent: 15001,
   /** Redirected DNS, UDP and TCP; loopback only. */
   dns: 15053,
+  /** A sample of the datagrams that may not leave, those to the port of QUIC apart; loopback only. */
+  quic: 15055,
+  udp: 15054,
   /** Probes and metrics; every interface. */
   health: 15021,
 } as const

@@ -148,6 +148,7 @@ async function serveHealth(
   if (health === undefined) return undefined
   const { state, agent, control } = parts
   const metrics = createMetrics({
+    bypassAttempts: () => agent.bypass.counts,
     counters: () => counters.snapshot,
     audit: () => state.trail.status,
     connections: () => agent.connections.open,

@@ -38,7 +38,12 @@ async function kindsRecorded(openings: readonly ('taken' | 'refused' | 'gap')[])
     },
     close: () => Promise.resolve(),
   }
-  const connections = createConnectionServer({ engine, drivers: { HTTP: http }, probe: () => undefined })
+  const connections = createConnectionServer({
+    engine,
+    drivers: { HTTP: http },
+    probe: () => undefined,
+    ownerOf: () => undefined,
+  })
   const server = createServer((socket) =>
     connections.serve(socket, { target: { host: 'api.example.test', port: 80 }, nameFrom: 'address', aliases: [] }),
   )

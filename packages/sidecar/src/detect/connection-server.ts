@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { errorText, type DenialReason } from '@chaperone/core'
+import type { SocketOwner } from '../bypass/socket-owners.ts'
 import { createTokenBucket } from '../dns/token-bucket.ts'
 import type { Drivers, SniffedHello } from '../drivers.ts'
 import type { ClientConnection, Engine } from '../engine/engine.ts'
@@ -17,6 +18,7 @@ export interface ConnectionServerPorts {
   readonly drivers: Drivers
   /** Answers `verify`, which presents itself with a name of its own. */
   readonly probe: (socket: Socket, hello: SniffedHello) => void
+  readonly ownerOf: SocketOwner
 }
 
 /** All connections of a pod together; each costs some 50 KiB once TLS is in play. */
@@ -38,7 +40,7 @@ export function createConnectionServer(ports: ConnectionServerPorts): Connection
       const id = Buffer.from(engine.random.bytes(connectionIdBytes)).toString('hex')
       if (open >= maxConnections) {
         if (bucket.take())
-          recordRefusal(engine, origin, {
+          recordRefusal(ports, socket, origin, {
             id,
             reason: 'LimitExceeded',
             message: `${maxConnections} connections are open`,
@@ -80,23 +82,24 @@ async function serveConnection(
     case 'probe':
       return ports.probe(socket, route.hello)
     case 'refuse':
-      return refuse(engine, socket, origin, { ...route, id })
+      return refuse(ports, socket, origin, { ...route, id })
     case 'drop':
       return void socket.destroy()
   }
 }
 
 function drive(
-  { engine, drivers }: ConnectionServerPorts,
+  ports: ConnectionServerPorts,
   socket: Socket,
   { nameFrom, aliases }: Origin,
   route: Extract<Route, { kind: 'drive' }> & { readonly id: string },
 ): void {
+  const { engine, drivers } = ports
   const { id, protocol, target, hello, http2 } = route
   const driver = drivers[protocol]
   if (driver === undefined) {
     const message = `${protocol} is not supported`
-    return refuse(engine, socket, { target, nameFrom, aliases }, { kind: 'refuse', reason: 'Unparseable', message, id })
+    return refuse(ports, socket, { target, nameFrom, aliases }, { kind: 'refuse', reason: 'Unparseable', message, id })
   }
   recordLife(engine, socket, { id, target, protocol })
   const connection: ClientConnection = { id, socket, target, nameFrom, aliases, ...(http2 === true ? { http2 } : {}) }
@@ -105,18 +108,19 @@ function drive(
 
 /** Says no as far as bytes that are no protocol of ours allow: an alert in TLS, a reset elsewhere. */
 function refuse(
-  engine: Engine,
+  ports: ConnectionServerPorts,
   socket: Socket,
   origin: Origin,
   refusal: Extract<Route, { kind: 'refuse' }> & { readonly id: string },
 ): void {
-  recordRefusal(engine, origin, refusal)
+  recordRefusal(ports, socket, origin, refusal)
   if (refusal.alert === undefined) return void socket.resetAndDestroy()
   socket.end(fatalAlert(refusal.alert), () => socket.destroy())
 }
 
 function recordRefusal(
-  { recorder, log }: Engine,
+  { engine: { recorder, log }, ownerOf }: ConnectionServerPorts,
+  { remoteAddress: address, remotePort: port }: Socket,
   { target }: Origin,
   { id, reason, message }: { readonly id: string; readonly reason: DenialReason; readonly message: string },
 ): void {
@@ -125,6 +129,7 @@ function recordRefusal(
       'chaperone.connection.id': id,
       'server.address': target.host,
       'server.port': target.port,
+      'process.user.id': ownerOf('tcp', { address, port })?.uid,
       'chaperone.decision': 'deny',
       'chaperone.reason': reason,
       'chaperone.message': message,

@@ -3,6 +3,7 @@ import type { Heartbeat } from '@chaperone/api'
 
 /** What is measured, read whenever somebody asks. */
 export interface Measured {
+  readonly bypassAttempts: () => Readonly<Record<string, number>>
   readonly counters: () => Heartbeat['counters']
   readonly audit: () => Heartbeat['audit']
   readonly connections: () => number
@@ -19,15 +20,15 @@ const loopResolutionMs = 100
 export function createMetrics(measured: Measured): Registry {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: loopResolutionMs })
-  const counter = (name: string, help: string, read: () => Readonly<Record<string, number>>) =>
+  const counter = (name: string, help: string, read: () => Readonly<Record<string, number>>, label = 'decision') =>
     new Counter({
       name,
       help,
-      labelNames: ['decision'],
+      labelNames: [label],
       registers: [registry],
       collect() {
         this.reset()
-        for (const [decision, value] of Object.entries(read())) this.inc(decision === '' ? {} : { decision }, value)
+        for (const [kind, value] of Object.entries(read())) this.inc(kind === '' ? {} : { [label]: kind }, value)
       },
     })
   const gauge = (name: string, help: string, read: () => number) =>
@@ -44,6 +45,12 @@ export function createMetrics(measured: Measured): Registry {
     return { pass: requests - denied, deny: denied }
   })
   counter('chaperone_masked_values_total', 'Values masked.', () => ({ '': measured.counters().masked }))
+  counter(
+    'chaperone_bypass_attempts_total',
+    'Attempts to get around the sidecar that were seen; all were stopped.',
+    measured.bypassAttempts,
+    'vector',
+  )
   gauge('chaperone_connections_open', 'Connections of the agent.', measured.connections)
   gauge('chaperone_holds_open', 'Actions that wait for a person.', measured.holds)
   gauge('chaperone_dns_names', 'Names that have a synthetic address.', measured.dnsNames)

@@ -16,11 +16,13 @@ const backlog = 1024
  * else holds is fatal, for it may be the agent, squatting.
  */
 export async function bindListeners(explicitProxy: ListenAddress | undefined): Promise<Listeners> {
-  const { transparent, dns } = sidecarPorts
+  const { transparent, dns, quic, udp } = sidecarPorts
   return {
     transparent: await onLoopback((host) => listenTcp({ host, port: transparent })),
     dnsTcp: await onLoopback((host) => listenTcp({ host, port: dns })),
     dnsUdp: await onLoopback((host) => bindUdp({ host, port: dns })),
+    quic: await onLoopback((host) => bindUdp({ host, port: quic })),
+    udp: await onLoopback((host) => bindUdp({ host, port: udp })),
     proxy: explicitProxy === undefined ? [] : [await listenTcp(explicitProxy)],
   }
 }

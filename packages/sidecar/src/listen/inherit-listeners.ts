@@ -31,6 +31,8 @@ export function inheritListeners(
     transparent: [] as Server[],
     dnsTcp: [] as Server[],
     dnsUdp: [] as UdpSocket[],
+    quic: [] as UdpSocket[],
+    udp: [] as UdpSocket[],
     proxy: [] as Server[],
   }
   return new Promise((resolve, reject) => {
@@ -45,8 +47,10 @@ export function inheritListeners(
       const { type, role } = message as Partial<{ type: string; role: ListenerRole }>
       if (type === 'listeners-sent') return settle(() => resolve(taken))
       if (type !== 'listener' || role === undefined || !listenerRoles.includes(role)) return
-      if (role === 'dnsUdp' && handle instanceof UdpSocket) taken.dnsUdp.push(handle)
-      else if (role !== 'dnsUdp' && handle instanceof Server) taken[role].push(asOurs(handle))
+      if (role === 'dnsUdp' || role === 'quic' || role === 'udp') {
+        if (!(handle instanceof UdpSocket)) return fail(`the listener for ${role} is of the wrong kind`)
+        taken[role].push(handle)
+      } else if (handle instanceof Server) taken[role].push(asOurs(handle))
       else return fail(`the listener for ${role} is of the wrong kind`)
       onListener(role, handle)
     }

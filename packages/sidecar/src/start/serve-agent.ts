@@ -1,5 +1,10 @@
 import { Socket as UdpSocket } from 'node:dgram'
 import type { Server } from 'node:net'
+import { createBypassJournal, type BypassJournal } from '../bypass/bypass-journal.ts'
+import { serveDatagramSink } from '../bypass/datagram-sink.ts'
+import { createSocketOwner } from '../bypass/socket-owners.ts'
+import { watchNameServers } from '../bypass/watch-name-servers.ts'
+import { watchSockets } from '../bypass/watch-sockets.ts'
 import type { Config } from '../config.ts'
 import { createConnectionServer, type ConnectionServer } from '../detect/connection-server.ts'
 import { createDnsJournal } from '../dns/dns-journal.ts'
@@ -11,7 +16,7 @@ import { bindListeners } from '../listen/bind-listeners.ts'
 import { serveExplicitProxy } from '../listen/explicit-proxy.ts'
 import { inheritListeners, type ParentChannel } from '../listen/inherit-listeners.ts'
 import { listenerRoles, type ListenerRole, type Listeners } from '../listen/listeners.ts'
-import { createOriginalDestination } from '../listen/original-destination.ts'
+import { createOriginalDestination, type Destination } from '../listen/original-destination.ts'
 import { serveTransparent } from '../listen/serve-transparent.ts'
 import { createSyntheticPool, type SyntheticPool } from '../names/synthetic-pool.ts'
 import { hasOnlyIpv6 } from '../upstream/own-addresses.ts'
@@ -23,6 +28,7 @@ export interface AgentSide {
   readonly listeners: Listeners
   readonly connections: ConnectionServer
   readonly pool: SyntheticPool
+  readonly bypass: BypassJournal
 }
 
 export async function serveAgent(
@@ -34,21 +40,45 @@ export async function serveAgent(
   const { policy, recorder, clock, log } = engine
   const pool = createSyntheticPool()
   const probe = createProbeResponder(state.tls)
-  const connections = createConnectionServer({ engine, drivers, probe })
+  const bypass = createBypassJournal(engine, { pool, ownUids: ownUids(config) })
+  const ownerOf = createSocketOwner(clock)
+  const connections = createConnectionServer({ engine, drivers, probe, ownerOf })
   const originalDestination = createOriginalDestination()
   const journal = createDnsJournal({ recorder, policy, clock, log })
   const isNamed = (host: string): boolean => policy.current?.destination(host).kind === 'named'
   const world = { pool, search: state.resolvConf.search, isNamed, ipv6Only: hasOnlyIpv6() }
   const respond = createDnsResponder(world, journal, clock)
 
-  const serve = (role: ListenerRole, handle: Server | UdpSocket): void => {
-    if (handle instanceof UdpSocket) return serveDnsOverUdp(handle, respond, log)
-    if (role === 'dnsTcp') serveDnsOverTcp(handle, respond)
-    else if (role === 'proxy') serveExplicitProxy(handle, connections, log)
-    else serveTransparent(handle, { engine, pool, connections, originalDestination })
+  const asked = {
+    nameservers: state.resolvConf.nameservers,
+    journal: bypass,
+    ownerOf: createSocketOwner(clock),
+    originalDestination,
   }
-  if (config.inherit) return { listeners: await inheritListeners(channel, serve), connections, pool }
+  const sent = (vector: 'quic' | 'udp') => (sender: Destination) => {
+    const socket = ownerOf('udp', sender)
+    bypass.attempted({ vector, uid: socket?.uid, destination: socket?.remote })
+  }
+  const serve = (role: ListenerRole, handle: Server | UdpSocket): void => {
+    if (role === 'dnsUdp' || role === 'dnsTcp') watchNameServers(handle, asked)
+    if (handle instanceof UdpSocket) {
+      if (role === 'dnsUdp') serveDnsOverUdp(handle, respond, log)
+      else if (role === 'quic' || role === 'udp') serveDatagramSink(handle, sent(role), engine)
+    } else if (role === 'dnsTcp') serveDnsOverTcp(handle, respond)
+    else if (role === 'proxy') serveExplicitProxy(handle, connections, log)
+    else serveTransparent(handle, { pool, connections, originalDestination, journal: bypass, ownerOf })
+  }
+  if (config.inherit) return { listeners: await inheritListeners(channel, serve), connections, pool, bypass }
   const listeners = await bindListeners(config.explicitProxy)
   for (const role of listenerRoles) for (const handle of listeners[role]) serve(role, handle)
-  return { listeners, connections, pool }
+  const stop = new AbortController()
+  void watchSockets(bypass, clock, stop.signal)
+  for (const server of listeners.transparent) server.once('close', () => stop.abort())
+  return { listeners, connections, pool, bypass }
+}
+
+/** Verify runs as the uid below ours (packages/operator, inject), and has attempts to make. */
+function ownUids({ verifyDir }: Config): readonly number[] {
+  const own = process.getuid?.()
+  return own === undefined ? [] : verifyDir === undefined ? [own] : [own, own - 1]
 }

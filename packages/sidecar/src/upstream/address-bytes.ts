@@ -16,6 +16,12 @@ export function formatAddress(bytes: Uint8Array): string {
   return new SocketAddress({ address: groups.join(':'), family: 'ipv6' }).address
 }
 
+/** 127.0.0.0/8 and ::1. */
+export function isLoopback(address: string): boolean {
+  const bytes = addressBytes(address)
+  return bytes.length === 4 ? bytes[0] === 127 : bytes.every((byte, at) => byte === (at === 15 ? 1 : 0))
+}
+
 function ipv6Bytes(address: string): Uint8Array {
   const [plain = ''] = address.split('%', 1)
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(plain)

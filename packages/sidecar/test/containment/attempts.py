@@ -132,6 +132,35 @@ def udp(address, port, protocol=0, from_port=0, device=None):
         s.sendto(SECRET, (address, port))
 
 
+def many_datagrams(address, port, count):
+    """From as many sockets. Gives how many the kernel refused."""
+    refused = 0
+    for _ in range(count):
+        with socket.socket(family_of(address), socket.SOCK_DGRAM) as s:
+            try:
+                s.sendto(SECRET, (address, port))
+            except PermissionError:
+                refused += 1
+    return refused
+
+
+def keep_sending(address, port, protocol=0):
+    """Connects a socket, sends, and keeps it until the next call."""
+    kept["socket"] = s = socket.socket(family_of(address), socket.SOCK_DGRAM, protocol)
+    s.connect((address, port))
+    try:
+        s.send(SECRET if protocol in (0, IPPROTO_UDPLITE) else b"\x08\0\0\0\0\x01\0\x01" + SECRET)
+    except PermissionError:
+        pass
+
+
+def keep_raw(protocol):
+    kept["raw"] = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
+
+
+kept = {}
+
+
 def echo(address):
     """An echo request carries as many bytes as one likes, and a socket for it needs no capability (icmp(7))."""
     if family_of(address) == socket.AF_INET:

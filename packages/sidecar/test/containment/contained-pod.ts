@@ -34,6 +34,8 @@ export interface ContainedPod {
   verify(): Promise<SelfTest>
   /** Waits for a record of the sidecar, from the first one on. */
   recorded(kind: string, attributes: Readonly<Record<string, unknown>>): Promise<void>
+  /** Whether there is one by now. */
+  isRecorded(kind: string, attributes: Readonly<Record<string, unknown>>): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -60,6 +62,7 @@ export const startTimeoutMs = 60_000
 
 export const proxyUid = 1_234_567
 const verifyUid = proxyUid - 1
+export const agentUid = 2000
 export const declaredPort = 8080
 export const guardRules: string = podRules({ proxyUid, inboundPorts: [declaredPort] })
 
@@ -101,14 +104,17 @@ async function fill(sandbox: PodSandbox, isVerified: boolean): Promise<Contained
   const agentOf = (identity: Identity) => sandbox.actor('pod', identity, fileOf('attempts.py'))
   const pod: ContainedPod = {
     sandbox,
-    agent: await agentOf({ uid: 2000 }),
+    agent: await agentOf({ uid: agentUid }),
     rootAgent: await agentOf({ uid: 0 }),
-    rawAgent: await agentOf({ uid: 2000, capabilities: ['net_raw'] }),
+    rawAgent: await agentOf({ uid: agentUid, capabilities: ['net_raw'] }),
     outside: await sandbox.actor('outside', root, fileOf('outside.py')),
     sidecar: sidecarIn(sandbox, own, { director, environment: isVerified ? { CHAPERONE_VERIFY_DIR: verifyDir } : {} }),
     volumes: own,
     verify: () => runSelfTest(sandbox, own, verifyDir),
-    recorded: (kind, attributes) => untilRecorded(join(own, 'audit.jsonl'), kind, attributes),
+    async recorded(kind, attributes) {
+      while (!(await pod.isRecorded(kind, attributes))) await delay(pollMs)
+    },
+    isRecorded: (kind, attributes) => isRecorded(join(own, 'audit.jsonl'), kind, attributes),
     async close() {
       await pod.sidecar.kill()
       director.close()
@@ -199,12 +205,9 @@ function launchSidecar(sandbox: PodSandbox, directory: string, environment: Envi
 
 const pollMs = 20
 
-async function untilRecorded(file: string, kind: string, attributes: Readonly<Record<string, unknown>>): Promise<void> {
+async function isRecorded(file: string, kind: string, attributes: Readonly<Record<string, unknown>>): Promise<boolean> {
   const matches = (record: { kind: string; attributes: Readonly<Record<string, unknown>> }): boolean =>
     record.kind === kind && Object.entries(attributes).every(([name, value]) => record.attributes[name] === value)
-  for (;;) {
-    const text = await readFile(file, 'utf8').catch(() => '')
-    if (text !== '' && parseExport(text).some((each) => !('broken' in each) && matches(each.record))) return
-    await delay(pollMs)
-  }
+  const text = await readFile(file, 'utf8').catch(() => '')
+  return text !== '' && parseExport(text).some((each) => !('broken' in each) && matches(each.record))
 }

@@ -1,6 +1,6 @@
 import { sidecarPorts } from '@chaperone/guard'
 import { knowGateway, sandboxAddresses } from '@chaperone/testkit'
-import { declaredPort, upstream, type ContainedPod } from './contained-pod.ts'
+import { agentUid, declaredPort, upstream, type ContainedPod } from './contained-pod.ts'
 import type { Vector } from './vector.ts'
 
 const { pod: podAddresses, gateway } = sandboxAddresses
@@ -119,6 +119,36 @@ const pathFound = works('the pod is told that a packet was too big', async ({ sa
   return problems
 })
 
+let nextPort = 20_000
+
+/** Sends until it is on record: only a few in a second are led to where they are seen, and only a few of those recorded. */
+const onRecord = (vector: 'quic' | 'udp', family: 'v4' | 'v6') =>
+  works(`a datagram over IP${family} that goes nowhere is on record, with destination and sender: ${vector}`, (pod) => {
+    const address = family === 'v4' ? `192.0.2.${(nextPort % 200) + 1}` : `2001:db8::${nextPort.toString(16)}`
+    const port = vector === 'quic' ? 443 : nextPort
+    nextPort += 1
+    return eventually(
+      'it is not',
+      async () => {
+        await pod.agent.value('keep_sending', { address, port })
+        return pod.isRecorded('bypass.attempt', {
+          'chaperone.bypass.vector': vector,
+          'server.address': address,
+          'server.port': port,
+          'process.user.id': agentUid,
+        })
+      },
+      150,
+    )
+  })
+
+/** Programs need not wait for an answer that never comes. */
+const toldAtOnce = (port: number) =>
+  works(`of many datagrams to port ${port} most are refused at once`, async ({ agent }) => {
+    const refused = Number(await agent.value('many_datagrams', { address: '192.0.2.1', port, count: 40 }))
+    return refused >= 20 ? [] : [`${refused} of 40 were`]
+  })
+
 const routed = works('a router on the link is heard', async ({ sandbox, outside }) => {
   await outside.value('advertise_route', { prefix: '2001:db8:aaaa::' })
   const heard = async (): Promise<boolean> =>
@@ -131,6 +161,9 @@ const routed = works('a router on the link is heard', async ({ sandbox, outside 
 /** What honest agents, the kubelet and peers rely on. */
 export const mustWork: readonly Vector[] = [
   reaches('an allowed host is reached through the sidecar'),
+  ...(['quic', 'udp'] as const).flatMap((vector) => [onRecord(vector, 'v4'), onRecord(vector, 'v6')]),
+  toldAtOnce(443),
+  toldAtOnce(9999),
   reaches('an allowed host is reached on the number of the health port', { port: sidecarPorts.health }),
   reaches(
     'an allowed host is reached over IPv6, when the pod has to find its gateway',

@@ -19,6 +19,8 @@ const conditions = [
   /tcp [ds]port (\{[^}]*\}|\d+) /,
   /tcp flags & syn == 0 /,
   /meta l4proto tcp /,
+  /udp dport (!= )?443 /,
+  /limit rate \S+ /,
   /meta skuid (!= )?\d+ /,
   /ct direction reply /,
   /ct mark 0x\w+ /,

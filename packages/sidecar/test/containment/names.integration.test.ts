@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { startContainedPod, startTimeoutMs, type ContainedPod } from './contained-pod.ts'
+import { agentUid, startContainedPod, startTimeoutMs, type ContainedPod } from './contained-pod.ts'
 import { tunnels } from './names.ts'
 import { namesOfTheCluster, rebinding } from './rebinding.ts'
 
@@ -37,7 +37,7 @@ describe('an attempt is found in the audit log:', () => {
     'a connection to the listener itself',
     async () => {
       await pod.agent.call('tcp', { address: '127.0.0.1', port: 15_001 })
-      await pod.recorded('bypass.attempt', { 'chaperone.decision': 'deny' })
+      await pod.recorded('bypass.attempt', { 'chaperone.bypass.vector': 'listener', 'process.user.id': agentUid })
     },
     recordMs,
   )
@@ -46,7 +46,69 @@ describe('an attempt is found in the audit log:', () => {
     'a protocol that nobody knows',
     async () => {
       await pod.agent.call('tcp', { address: '192.0.2.1', port: 4444 })
-      await pod.recorded('connection.blocked', { 'server.address': '192.0.2.1', 'server.port': 4444 })
+      await pod.recorded('connection.blocked', {
+        'server.address': '192.0.2.1',
+        'server.port': 4444,
+        'process.user.id': agentUid,
+      })
+    },
+    recordMs,
+  )
+
+  test.each([
+    ['QUIC', { address: '192.0.2.7', port: 443 }, { vector: 'quic', transport: 'udp' }],
+    ['any other datagram', { address: '192.0.2.7', port: 4433 }, { vector: 'udp', transport: 'udp' }],
+    ['a datagram over IPv6', { address: '2001:db8::7', port: 4433 }, { vector: 'udp', transport: 'udp' }],
+    ['UDP-Lite', { address: '192.0.2.7', port: 4433, protocol: 136 }, { vector: 'udplite', transport: 'udplite' }],
+    ['a question to another name server', { address: '192.0.2.7', port: 53 }, { vector: 'dns' }],
+  ])(
+    '%s, with destination and sender',
+    async (_, args, { vector, transport }: { vector: string; transport?: string }) => {
+      await pod.agent.value('keep_sending', args)
+      await pod.recorded('bypass.attempt', {
+        'chaperone.bypass.vector': vector,
+        ...(transport === undefined ? {} : { 'network.transport': transport }),
+        'server.address': args.address,
+        'server.port': args.port,
+        'process.user.id': agentUid,
+        'chaperone.decision': 'deny',
+      })
+    },
+    recordMs,
+  )
+
+  test(
+    'an echo request, with destination and sender',
+    async () => {
+      await pod.agent.value('keep_sending', { address: '192.0.2.7', port: 0, protocol: 1 })
+      await pod.recorded('bypass.attempt', {
+        'chaperone.bypass.vector': 'icmp',
+        'server.address': '192.0.2.7',
+        'process.user.id': agentUid,
+      })
+    },
+    recordMs,
+  )
+
+  test(
+    'a question over TCP to another name server',
+    async () => {
+      await pod.agent.call('ask', { name: 'steady.test', server: '192.0.2.8', transport: 'tcp' })
+      await pod.recorded('bypass.attempt', {
+        'chaperone.bypass.vector': 'dns',
+        'server.address': '192.0.2.8',
+        'server.port': 53,
+        'process.user.id': agentUid,
+      })
+    },
+    recordMs,
+  )
+
+  test(
+    'a raw socket, which only who was given the capability can open',
+    async () => {
+      await pod.rawAgent.value('keep_raw', { protocol: 253 })
+      await pod.recorded('bypass.attempt', { 'chaperone.bypass.vector': 'raw', 'process.user.id': agentUid })
     },
     recordMs,
   )

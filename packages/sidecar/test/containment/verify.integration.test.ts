@@ -35,12 +35,14 @@ test(
     await pod.sandbox.nft('flush ruleset')
     const { code, said, terminationMessage } = await pod.verify()
     expect(code).toBe(1)
-    expect(said).toMatch(/^\d+ of 12 ways out are open: .*UDP 443 over IPv4 \(a datagram was sent\)/)
+    expect(said).toMatch(/^\d+ of 12 ways out are open: .*UDP 443 over IPv4 \(datagrams were sent\)/)
     expect(terminationMessage).toBe(said.split('\n')[0])
     await pod.recorded('containment.changed', {
       'chaperone.containment.reason': 'EscapeFound',
       'chaperone.message': terminationMessage.slice(0, 512),
     })
+    // What verify tried before, when the guard was there, is no attempt of the agent.
+    expect(await pod.isRecorded('bypass.attempt', {})).toBe(false)
     await pod.sandbox.nft(guardRules)
     // The guard is back, but nobody has seen that yet.
     expect(await page()).toBe('NotContained')
