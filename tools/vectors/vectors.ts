@@ -48,6 +48,7 @@ export const vectors: readonly Vector[] = [
       'inbound as a way out',
       /sidecar (a (multipath )?server of the agent on (an undeclared|the health) port|the answer to)/,
     ],
+    ['datagrams that go nowhere, on record and refused at once', /goes nowhere is on record|of many datagrams/],
     ['each of them without the guard, which is seen', /^without the guard/],
     [
       'what must work all the same',
@@ -65,6 +66,9 @@ export const vectors: readonly Vector[] = [
   ...of('in the pod', `${contained}/process.integration.test.ts`, [
     ['ptrace, signals and /proc of the sidecar', /(memory_of|environment_of|descriptors_of|trace|stop) the sidecar/],
     ['files and sockets of the sidecar, abstract ones too', /cannot be (read|spoken to)|abstract socket/],
+  ]),
+  ...of('in the pod', `${contained}/verify.integration.test.ts`, [
+    ['a guard that is taken away, wrong or not there yet, and a self-test that fails'],
   ]),
   ...of('in the pod', `${contained}/mutation.integration.test.ts`, [['each rule of the guard, removed once']]),
   ...of('on the wire', `${sidecar}/http/names.integration.test.ts`, [
@@ -171,6 +175,12 @@ export const vectors: readonly Vector[] = [
   ]),
   ...of('at admission', 'packages/operator/src/inject/refusals/refusals.test.ts', [
     ['pods that cannot be contained, by field'],
+  ]),
+  ...of('at admission', 'packages/operator/src/admission/other-injectors.integration.test.ts', [
+    ['what other injectors add, before us and after us'],
+  ]),
+  ...of('at admission', 'packages/operator/src/wrong-order.integration.test.ts', [
+    ['sessions, approvals, accounts, labels and definitions that go and come in the wrong order'],
   ]),
   ...of('tokens', 'charts/tests/admission-policies.integration.test.ts', [
     ['a token in a volume of the agent, for any audience', /a token (of its own|for)/],

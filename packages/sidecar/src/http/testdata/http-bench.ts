@@ -186,7 +186,12 @@ export async function start(
     { ...clientTimeouts, ...options.timeouts },
   )
   closers.push(() => driver.close(0))
-  const connections = createConnectionServer({ engine, drivers: { HTTP: driver }, probe: (socket) => socket.destroy() })
+  const connections = createConnectionServer({
+    engine,
+    drivers: { HTTP: driver },
+    probe: (socket) => socket.destroy(),
+    ownerOf: () => undefined,
+  })
   const port = await listen(
     createTcp({ allowHalfOpen: true }, (socket) => {
       if (options.whole === true) return connections.serve(socket, origin)
