@@ -2,6 +2,7 @@ import { labels } from '@chaperone/api'
 import { inject } from '../inject/inject.ts'
 import type { Pod } from '../inject/pod.ts'
 import type { InstallationSettings } from '../inject/settings.ts'
+import { trustWarnings } from '../inject/trust-warnings.ts'
 import { judgePod, type JudgePodPorts } from './judge-pod.ts'
 import type { AdmissionOutcome, AdmissionRequest } from './review.ts'
 
@@ -38,6 +39,7 @@ export function createPodHandler(ports: PodHandlerPorts): (request: AdmissionReq
         const { policy, credentialSecrets, serviceAccountToken } = judgement
         return {
           kind: 'mutate',
+          warnings: trustWarnings(pod),
           object: inject(pod, {
             ...ports.settings(),
             proxyUid: freshUid(pod, ports.drawUid),

@@ -1,5 +1,6 @@
 import { labels } from '@chaperone/api'
 import type { Pod } from '../inject/pod.ts'
+import { trustWarnings } from '../inject/trust-warnings.ts'
 import { judgePod } from './judge-pod.ts'
 import type { PodHandlerPorts } from './pod-handler.ts'
 import type { AdmissionOutcome, AdmissionRequest } from './review.ts'
@@ -39,7 +40,7 @@ export function createWorkloadHandler(
       return { kind: 'allow' }
     switch (judgement.kind) {
       case 'containable':
-        return { kind: 'allow' }
+        return { kind: 'allow', warnings: trustWarnings(template).map((each) => `chaperone: ${field}.${each}`) }
       case 'refused':
         return warn(`as things are, ${pods} (${field}) are refused: ${judgement.message}`)
       case 'unselected': {

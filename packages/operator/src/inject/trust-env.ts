@@ -15,6 +15,15 @@ export function withTrustEnv(container: Container): EnvVar[] {
   return [...present.map(addJavaOptions), ...ours.filter((variable) => !names.has(variable.name))]
 }
 
+/** Names of variables that the container sets itself, and that make a client believe something else than our certificates. */
+export function keptTrustVariables(container: Container): string[] {
+  const kept = (container.env ?? []).filter((variable) => {
+    const isTrust = ours.some(({ name }) => name === variable.name)
+    return isTrust && addJavaOptions(variable).value?.includes(agentTrustPath) !== true
+  })
+  return kept.map(({ name }) => name)
+}
+
 function addJavaOptions(variable: EnvVar): EnvVar {
   if (variable.name !== java || variable.value === undefined) return variable
   return { ...variable, value: javaToolOptions(agentTrustPath, variable.value) }

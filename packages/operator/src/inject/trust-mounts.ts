@@ -20,12 +20,18 @@ const systemBundles = [
  * on, or below, is its own.
  */
 export function trustMounts(own: readonly VolumeMount[]): VolumeMount[] {
-  const isTaken = (path: string): boolean =>
-    own.some(({ mountPath }) => path === mountPath || path.startsWith(`${mountPath.replace(/\/+$/, '')}/`))
+  const taken = takenBundles(own)
   return [
     { name: volumeNames.trust, mountPath: agentTrustPath, readOnly: true },
     ...systemBundles
-      .filter((path) => !isTaken(path))
+      .filter((path) => !taken.includes(path))
       .map((mountPath) => ({ name: volumeNames.trust, mountPath, subPath: 'bundle.crt', readOnly: true })),
   ]
+}
+
+/** Places of bundles that a container's own mounts cover. */
+export function takenBundles(own: readonly VolumeMount[]): string[] {
+  return systemBundles.filter((path) =>
+    own.some(({ mountPath }) => path === mountPath || path.startsWith(`${mountPath.replace(/\/+$/, '')}/`)),
+  )
 }
