@@ -1,4 +1,4 @@
-import { webcrypto } from 'node:crypto'
+import { randomUUID, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import 'reflect-metadata'
 import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509'
@@ -18,7 +18,8 @@ export async function createTestAuthority(): Promise<TestAuthority> {
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const validity = () => ({ notBefore: new Date(Date.now() - dayMs), notAfter: new Date(Date.now() + dayMs) })
   const authority = await X509CertificateGenerator.createSelfSigned({
-    name: 'CN=test authority',
+    // Two in one bundle are told apart by their names: they have no key identifiers.
+    name: `CN=test authority ${randomUUID()}`,
     serialNumber: '01',
     ...validity(),
     signingAlgorithm: algorithm,
