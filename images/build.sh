@@ -15,6 +15,9 @@ table="
 chaperone-sidecar          $here/sidecar               $CHAPERONE_ROOT/dist/sidecar    $CHAPERONE_ROOT/dist/sidecar
 chaperone-control          $here/control               $CHAPERONE_ROOT/dist/operator   $CHAPERONE_ROOT/dist/operator
 chaperone-e2e-agent        $e2e/agent                  $e2e/agent                      $e2e/agent
+chaperone-e2e-clients      $e2e/clients                $e2e/clients                    $e2e/clients
+chaperone-e2e-layout-alpine $e2e/layout-alpine         $e2e/layout-alpine             $e2e/layout-alpine
+chaperone-e2e-layout-redhat $e2e/layout-redhat         $e2e/layout-redhat             $e2e/layout-redhat
 chaperone-e2e-postgres     $e2e/postgres               $e2e/postgres                   $e2e/postgres
 chaperone-e2e-otelcol      $e2e/otelcol                $CHAPERONE_CACHE/cluster/bin    $CHAPERONE_CACHE/cluster/bin/otelcol
 "
