@@ -234,6 +234,15 @@ describe('a workload', () => {
       })
   })
 
+  test('whose pods keep trust of their own is let in with a warning', async () => {
+    const own = [{ name: 'main', env: [{ name: 'SSL_CERT_FILE', value: '/mine' }] }]
+    const { allowed, warnings } = await judge('Job', workload('Job', pod({ spec: { containers: own } })))
+    expect([allowed, warnings]).toEqual([
+      true,
+      [expect.stringMatching(/^chaperone: spec\.template\.spec\.containers\[0\]\.env: kept SSL_CERT_FILE: /)],
+    ])
+  })
+
   test('that a controller makes of another one warns nobody', async () => {
     const owned = { ownerReferences: [{ kind: 'Deployment', name: 'web', controller: true }] }
     expect(await judge('ReplicaSet', workload('ReplicaSet', pod({ labels: {} }), owned))).toEqual({

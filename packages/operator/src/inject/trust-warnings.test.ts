@@ -45,6 +45,7 @@ describe('who applies a pod is warned', () => {
       logLevel: 'info',
       resources: { requests: {}, limits: {} },
       auditMaxBytes: 1,
+      verifyPeriodSeconds: 300,
       proxyUid: 424242,
       session: { name: 'devin', uid: 'u-1', policyHash: 'h' },
       credentialSecrets: [],
