@@ -8,14 +8,17 @@ export interface Finding {
 /** Counts of one exchange. */
 export interface Tally {
   add(detector: string): void
+  include(findings: readonly Finding[]): void
   readonly total: number
   readonly findings: readonly Finding[]
 }
 
 export function createTally(): Tally {
   const counts = new Map<string, number>()
+  const add = (detector: string, count: number): void => void counts.set(detector, (counts.get(detector) ?? 0) + count)
   return {
-    add: (detector) => void counts.set(detector, (counts.get(detector) ?? 0) + 1),
+    add: (detector) => add(detector, 1),
+    include: (findings) => findings.forEach(({ detector, count }) => add(detector, count)),
     get total() {
       return [...counts.values()].reduce((sum, count) => sum + count, 0)
     },

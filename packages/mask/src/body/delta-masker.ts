@@ -16,15 +16,15 @@ const pemEnd = /-----END [A-Z0-9 ]+-----/
 
 /** Masks a text that comes in small pieces and is read as it comes: only what could become a value is held back. */
 export interface DeltaMasker {
-  push(piece: string): string
-  end(): string
+  push(piece: string, tally: Tally): string
+  end(tally: Tally): string
 }
 
-export function createDeltaMasker(mask: Mask, tally: Tally): DeltaMasker {
+export function createDeltaMasker(mask: Mask): DeltaMasker {
   let held = ''
   let scanned = 0
   let state = 0
-  const give = (end: number): string => {
+  const give = (end: number, tally: Tally): string => {
     const ready = held.slice(0, end)
     held = held.slice(end)
     scanned -= end
@@ -48,12 +48,12 @@ export function createDeltaMasker(mask: Mask, tally: Tally): DeltaMasker {
   }
 
   return {
-    push(piece) {
+    push(piece, tally) {
       held += piece
       const part = partOf()
-      return give(held.length - part > maxHeld ? held.length : part)
+      return give(held.length - part > maxHeld ? held.length : part, tally)
     },
-    end: () => give(held.length),
+    end: (tally) => give(held.length, tally),
   }
 }
 

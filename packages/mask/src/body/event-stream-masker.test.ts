@@ -25,8 +25,11 @@ const anthropic = (text: string) =>
   `event: content_block_delta\ndata: ${JSON.stringify({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })}\n\n`
 const responses = (delta: string) =>
   `data: ${JSON.stringify({ type: 'response.output_text.delta', item_id: 'm', content_index: 0, delta })}\n\n`
+const gemini = (text: string) =>
+  `data: ${JSON.stringify({ candidates: [{ index: 0, content: { role: 'model', parts: [{ text }] } }], responseId: 'r' })}\n\n`
 
 interface Piece {
+  readonly candidates?: readonly { readonly content?: { readonly parts: readonly { readonly text?: string }[] } }[]
   readonly choices?: readonly { readonly delta: { readonly content?: string } }[]
   readonly delta?: string | { readonly text?: string }
 }
@@ -38,7 +41,10 @@ const read = (stream: string): string =>
     .filter((line) => line.startsWith('data: {'))
     .map((line) => JSON.parse(line.slice(6)) as Piece)
     .map(
-      ({ choices, delta }) => choices?.[0]?.delta.content ?? (typeof delta === 'string' ? delta : (delta?.text ?? '')),
+      ({ candidates, choices, delta }) =>
+        candidates?.[0]?.content?.parts[0]?.text ??
+        choices?.[0]?.delta.content ??
+        (typeof delta === 'string' ? delta : (delta?.text ?? '')),
     )
     .join('')
 
@@ -76,6 +82,7 @@ describe.each([
   ['OpenAI chat completions', openAi, 'data: [DONE]\n\n'],
   ['Anthropic messages', anthropic, 'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n'],
   ['OpenAI responses', responses, 'data: {"type":"response.completed"}\n\n'],
+  ['Gemini', gemini, 'data: {"candidates":[{"index":0,"finishReason":"STOP"}]}\n\n'],
 ])('texts in pieces: %s', (_, event, last) => {
   test('a value over many pieces is found, and the text around it is whole', () => {
     const pieces = ['Write to ', 'ad', 'a', '@exam', 'ple.', 'com', ' or call', ' +44 20', ' 7946 09', '58 now.']
@@ -138,4 +145,33 @@ test('texts at the same time do not mix', () => {
   const out = maskEvents([openAi('a@', 0), openAi('x ', 1), openAi('b.io', 0), 'data: [DONE]\n\n']).join('')
   expect(out).toContain('[REDACTED:EmailAddress]')
   expect(out).toContain('"index":1,"delta":{"content":"x "}')
+})
+
+describe('what was held back comes alone, because a client adds up what it is given', () => {
+  const made = (...events: object[]) =>
+    maskEvents([...events.map((event) => `data: ${JSON.stringify(event)}\n\n`), 'data: [DONE]\n\n'])
+      .at(-2)!
+      .split('\n')[0]
+  const call = (index: number, more: object, text: string) => ({ index, ...more, function: { arguments: text } })
+
+  test('OpenAI: the name of a call is not given again', () => {
+    const delta = { content: 'to ', tool_calls: [{ ...call(0, { id: 'c' }, '"a@b.io'), type: 'function' }] }
+    expect(made({ id: '1', choices: [{ index: 0, delta }] })).toBe(
+      `data: ${JSON.stringify({ id: '1', choices: [{ index: 0, delta: { tool_calls: [call(0, {}, '"[REDACTED:EmailAddress]')] } }] })}`,
+    )
+  })
+
+  test('Gemini: nor is a call beside the text', () => {
+    const content = (parts: object[]) => ({ candidates: [{ index: 0, content: { role: 'model', parts } }] })
+    expect(made(content([{ text: 'to a@b.io' }, { functionCall: { name: 'send', args: {} } }]))).toBe(
+      `data: ${JSON.stringify(content([{ text: '[REDACTED:EmailAddress]' }]))}`,
+    )
+  })
+})
+
+test('sound beside a text neither waits nor ends it', () => {
+  const audio = `data: ${JSON.stringify({ type: 'response.output_audio.delta', item_id: 'm', delta: 'AAAA' })}\n\n`
+  const out = maskEvents([responses('to ada@'), audio, responses('b.io '), 'data: [DONE]\n\n'])
+  expect(out[1]).toBe(audio)
+  expect(read(out.filter((text) => text !== audio).join(''))).toBe('to [REDACTED:EmailAddress] ')
 })

@@ -1,21 +1,10 @@
 import { MaskError } from '../errors.ts'
 import type { Mask } from '../mask.ts'
 import type { Tally } from '../tally.ts'
-import { createDeltaMasker, type DeltaMasker } from './delta-masker.ts'
-import { deltaTexts } from './delta-texts.ts'
 import { createEventLines, type Line } from './event-lines.ts'
 import { createJsonMasker } from './json-masker.ts'
 import { createOutput, type ByteMasker } from './output.ts'
-
-/** Texts at the same time in one stream. */
-const maxChannels = 256
-
-/** A text that comes in pieces over many events. */
-interface Channel {
-  readonly masker: DeltaMasker
-  /** An event that carries `text` as its piece. */
-  event(text: string): string
-}
+import { createStreamedTexts, type MadeEvent } from './streamed-texts.ts'
 
 /**
  * Server-sent events (WHATWG HTML §9.2). The data of each is judged as JSON where it is JSON, and as text where not. Texts
@@ -23,40 +12,11 @@ interface Channel {
  */
 export function createEventStreamMasker(mask: Mask, tally: Tally): ByteMasker {
   const events = createEventLines()
-  const channels = new Map<string, Channel>()
+  const texts = createStreamedTexts<Line | undefined>(mask)
 
-  /** What is held back in every channel, as events of their own. */
-  const flush = (): string => {
-    const held = [...channels.values()].map(({ masker, event }) => {
-      const rest = masker.end()
-      return rest === '' ? '' : event(rest)
-    })
-    channels.clear()
-    return held.join('')
-  }
-
-  /** The data with what can be given of each piece in its place; undefined when it has no pieces. */
-  const withPieces = (data: string, name: Line | undefined): string | undefined => {
-    const content = data.includes('"delta"') ? parse(data) : undefined
-    const texts = deltaTexts(content)
-    if (texts.length === 0) return undefined
-    let changed = false
-    for (const { channel, holder, property, last } of texts) {
-      if (channels.size >= maxChannels && !channels.has(channel))
-        throw new MaskError('ERR_MASK_LIMIT', `an event stream has at most ${maxChannels} texts at a time`)
-      const masker = channels.get(channel)?.masker ?? createDeltaMasker(mask, tally)
-      const piece = holder[property]
-      const given = masker.push(String(piece)) + (last ? masker.end() : '')
-      changed ||= given !== piece
-      holder[property] = given
-      const event = (text: string): string => {
-        for (const other of texts) other.holder[other.property] = ''
-        holder[property] = text
-        return `${name === undefined ? '' : `${name.text}\n`}data: ${maskJson(serialize(content), mask, tally)}\n\n`
-      }
-      channels.set(channel, { masker, event })
-    }
-    return changed ? serialize(content) : data
+  const made = ({ data, context: name, tally: found }: MadeEvent<Line | undefined>): string => {
+    tally.include(found.findings)
+    return `${name === undefined ? '' : `${name.text}\n`}data: ${maskJson(data, mask, tally)}\n\n`
   }
 
   const maskEvent = (lines: readonly Line[]): string => {
@@ -65,10 +25,8 @@ export function createEventStreamMasker(mask: Mask, tally: Tally): ByteMasker {
       .map(({ text }) => text.replace(/^data:? ?/, ''))
       .join('\n')
     const name = lines.find(({ text }) => text.startsWith('event:'))
-    const pieces = withPieces(data, name)
-    // What keeps a connection open says nothing about the texts; anything else may end one.
-    const before = data === '' || pieces !== undefined || /^\s*\{\s*"type":\s*"ping"/.test(data) ? '' : flush()
-    const masked = maskData(pieces ?? data, mask, tally)
+    const pushed = texts.push(data, name, tally)
+    const masked = maskData(pushed.data, mask, tally)
     const same = masked === data
     let given = false
     const result = lines.map(({ text, end }) => {
@@ -81,14 +39,14 @@ export function createEventStreamMasker(mask: Mask, tally: Tally): ByteMasker {
         .map((line) => `data: ${line}${end === '' ? '\n' : end}`)
         .join('')
     })
-    return before + result.join('')
+    return pushed.before.map(made).join('') + result.join('')
   }
 
   return {
     push: (bytes, out) => out.put(events.push(bytes.toString()).map(maskEvent).join('')),
     end(out) {
       const rest = events.end()
-      out.put((rest.length === 0 ? '' : maskEvent(rest)) + flush())
+      out.put((rest.length === 0 ? '' : maskEvent(rest)) + texts.end().map(made).join(''))
     },
   }
 }
@@ -117,20 +75,4 @@ function maskJson(data: string, mask: Mask, tally: Tally): string {
   masker.push(Buffer.from(data), out)
   masker.end(out)
   return out.take().toString()
-}
-
-function parse(data: string): unknown {
-  try {
-    return JSON.parse(data)
-  } catch {
-    return undefined
-  }
-}
-
-function serialize(data: unknown): string {
-  try {
-    return JSON.stringify(data)
-  } catch {
-    throw new MaskError('ERR_MASK_LIMIT', 'json: nested too deep')
-  }
 }

@@ -17,7 +17,7 @@ function maskRecord(record: string, mask: Mask, tally: Tally): string {
   if (start === -1 || !isJson(json)) return mask.text(record, tally)
   const masker = createBodyMasker(mask, 'application/json')
   const masked = Buffer.concat([masker.push(Buffer.from(json)), masker.end()]).toString('utf8')
-  for (const { detector, count } of masker.findings) for (let times = 0; times < count; times++) tally.add(detector)
+  tally.include(masker.findings)
   return mask.text(record.slice(0, start), tally) + masked
 }
 

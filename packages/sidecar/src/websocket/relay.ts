@@ -76,13 +76,14 @@ export function startRelay(ports: RelayPorts, streams: Readonly<Record<Side, Dup
 
   const carry = async (from: Side, frame: websocket.Frame): Promise<void> => {
     lastFrameMs = clock.elapsedMs()
-    const tally = createTally()
-    const passing = from === 'client' ? filter.fromClient(frame) : filter.fromUpstream(frame, tally)
-    for (const { detector, count } of tally.findings) for (let times = 0; times < count; times++) total.add(detector)
-    if (passing === undefined) return
-    if (passing.kind === 'text' || passing.kind === 'binary') await journals[from].add(passing, tally.findings)
-    await senders[from === 'client' ? 'upstream' : 'client'].send(passing)
-    if (passing.kind === 'close') noteClose(from, passing)
+    for (const { frame: passing, findings } of from === 'client'
+      ? filter.fromClient(frame)
+      : filter.fromUpstream(frame)) {
+      total.include(findings)
+      if (passing.kind === 'text' || passing.kind === 'binary') await journals[from].add(passing, findings)
+      await senders[from === 'client' ? 'upstream' : 'client'].send(passing)
+      if (passing.kind === 'close') noteClose(from, passing)
+    }
   }
 
   const isOver = (from: Side): boolean => ending !== undefined || closedBy.has(from)

@@ -157,6 +157,26 @@ describe('masking', () => {
     expect(JSON.stringify(bench.records)).not.toMatch(/ada@|hunter2/)
   })
 
+  test('finds what a model streams in pieces, and gives what it held back before anything else', async () => {
+    const piece = (delta: string) => JSON.stringify({ type: 'response.output_text.delta', item_id: 'm', delta })
+    const done = JSON.stringify({ type: 'response.completed' })
+    const origin = await wsUpstream((socket) => {
+      for (const delta of ['to a', 'da@exam', 'ple.com']) socket.send(piece(delta))
+      socket.send(done)
+      socket.send(piece('or bob@example.com'))
+      socket.close(1000)
+    })
+    const bench = await start(origin.port, masked)
+    const client = wsClient(bench.port)
+    const texts: string[] = []
+    client.on('message', (data) => texts.push((data as Buffer).toString()))
+    await closeOf(client)
+    const address = piece('[REDACTED:EmailAddress]')
+    expect(texts).toEqual([piece('to '), piece(''), piece(''), address, done, piece('or '), address])
+    const counts = bench.records.flatMap(({ attributes }) => attributes['chaperone.mask.count'] ?? [])
+    expect(counts).toEqual([0, 0, 0, 1, 0, 0, 1, 2])
+  })
+
   test('gives the upstream the pong that it asked for', async () => {
     const pong = Promise.withResolvers<Buffer>()
     const origin = await wsUpstream((socket) => {
