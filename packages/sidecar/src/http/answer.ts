@@ -1,5 +1,6 @@
 import type { Refusal } from '../engine/engine.ts'
 import { grpcRefusal, httpRefusal, type HttpRefusal } from '../rescue/http.ts'
+import { expectsStatus, kubernetesRefusal } from '../rescue/kubernetes.ts'
 import { isGone, isHttp2, type Answer, type ServerRequest } from './message.ts'
 
 /** Says no in the protocol the client speaks. The connection stays usable: what is left of the request is read and dropped. */
@@ -9,8 +10,12 @@ export function answerRefusal(request: ServerRequest, answer: Answer, refusal: R
     writeHead(answer, 200, Object.entries(grpcRefusal(refusal)))
     return void answer.end()
   }
-  answerWith(request, answer, httpRefusal(refusal))
+  answerWith(request, answer, refusalFor(request, refusal))
 }
+
+/** In the words of HTTP/1.1 and HTTP/2. */
+export const refusalFor = ({ headers }: ServerRequest, refusal: Refusal): HttpRefusal =>
+  expectsStatus(headers) ? kubernetesRefusal(refusal) : httpRefusal(refusal)
 
 /** An answer of our own, whole. */
 export function answerWith(request: ServerRequest, answer: Answer, { status, headers, body }: HttpRefusal): void {

@@ -106,6 +106,24 @@ describe('a refused exchange', () => {
     expect(origin.bytes()).toBe(0)
   })
 
+  test('tells a client of the Kubernetes API as that does: its clients show nothing else', async () => {
+    const origin = await upstream((_request, response) => response.end('secret'))
+    const { port } = await start(origin.port, [
+      { name: 'no', to: { hosts: [host] }, action: 'Deny', reason: 'not here' },
+    ])
+    const answer = await curl(port, '-A', 'kubectl/v1.36.3 (linux/amd64) kubernetes/abc1234')
+    expect(answer).toMatch(/^HTTP\/1\.1 403 [^]*content-type: application\/json\r/)
+    expect(JSON.parse(answer.split('\r\n\r\n').at(-1)!)).toMatchObject({
+      kind: 'Status',
+      apiVersion: 'v1',
+      status: 'Failure',
+      code: 403,
+      reason: 'RuleDenied',
+      message: expect.stringMatching(/: not here\. .*Do not retry/),
+      rule: 'AgentSession/devin#no',
+    })
+  })
+
   test('leaves the connection usable', async () => {
     const origin = await upstream((_request, response) => response.end('fine'))
     const { port } = await start(origin.port, allow({ match: { http: { methods: ['GET'] } } }))

@@ -72,13 +72,17 @@ export function problem(status: number, name: string, { headers, title, ...rest 
   }
 }
 
+/** All of it in words, for protocols that have one member for that. */
+export function refusalText({ reason, message, approval }: Refusal): string {
+  const { title, next } = denials[reason]
+  return `${title}: ${message}. ${next}${approval === undefined ? '' : ` Approval: ${approval.name}.`}`
+}
+
 /** gRPC status of a refusal (grpc/doc/statuscodes.md): UNAVAILABLE where a retry may help, PERMISSION_DENIED elsewhere. */
 export function grpcRefusal(refusal: Refusal): Readonly<Record<string, string>> {
   const status = statuses[refusal.reason]
   const code = status === 503 || status === 502 || status === 423 ? 14 : status === 429 ? 8 : 7
-  const { title, next } = denials[refusal.reason]
-  const text = `${title}: ${refusal.message}. ${next}${refusal.approval === undefined ? '' : ` Approval: ${refusal.approval.name}.`}`
   // Percent-encoded as the gRPC HTTP/2 mapping says ("Percent-Encoded").
-  const message = text.replaceAll(/[^ -~]|%/g, (character) => encodeURIComponent(character))
+  const message = refusalText(refusal).replaceAll(/[^ -~]|%/g, (character) => encodeURIComponent(character))
   return { 'content-type': 'application/grpc', 'grpc-status': String(code), 'grpc-message': message }
 }

@@ -11,7 +11,7 @@ import { createTestAuthority } from '@chaperone/testkit'
 import { websocket } from '@chaperone/wire'
 import { Agent, WebSocket as UndiciWebSocket } from 'undici'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
-import { allow, closeAll, closers, host, listen, start, upstream } from '../http/testdata/http-bench.ts'
+import { allow, closeAll, closers, curl, host, listen, start, upstream } from '../http/testdata/http-bench.ts'
 import { rawClient, rawUpstream, wsClient, wsUpstream } from './testdata/websocket-bench.ts'
 
 afterEach(closeAll)
@@ -288,6 +288,16 @@ describe('a refused WebSocket', () => {
     const client = wsClient(bench.port)
     const [, response] = (await once(client, 'unexpected-response')) as [unknown, { statusCode: number }]
     expect([response.statusCode, origin.bytes()]).toEqual([403, 0])
+  })
+
+  test('or another upgrade is told what the rule says, before what can be served', async () => {
+    const origin = await upstream((_request, response) => response.end())
+    const bench = await start(origin.port, [{ name: 'no', to: { hosts: [host] }, action: 'Deny', reason: 'not here' }])
+    const spdy = ['-X', 'POST', '-H', 'Connection: Upgrade', '-H', 'Upgrade: SPDY/3.1']
+    expect(await curl(bench.port, ...spdy)).toMatch(/403 Refused[^]*not here/)
+    bench.setPolicy(allow())
+    expect(await curl(bench.port, ...spdy)).toMatch(/400 Refused[^]*expected websocket/)
+    expect(origin.bytes()).toBe(0)
   })
 
   test('by the upstream gives the client the status and no more', async () => {

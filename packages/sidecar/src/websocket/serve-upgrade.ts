@@ -14,9 +14,10 @@ import {
   type OpenExchange,
   type PassedExchange,
 } from '../http/exchange.ts'
+import { refusalFor } from '../http/answer.ts'
 import { endToEndHeaders, headerPairs } from '../http/message.ts'
+import { parseRequestHead } from '../http/request-head.ts'
 import { planResponse } from '../http/response-masking.ts'
-import { httpRefusal } from '../rescue/http.ts'
 import { createMessageJournal } from './message-journal.ts'
 import { openUpstream, type UpstreamAnswer } from './open-upstream.ts'
 import { startRelay, type Ending } from './relay.ts'
@@ -39,12 +40,16 @@ export async function serveUpgrade(
   const gone = new AbortController()
   client.on('error', () => undefined)
   client.on('close', () => gone.abort())
+  const refuse = (refusal: Refusal): void => {
+    const { status, headers, body } = refusalFor(request, refusal)
+    writeAnswer(client, `${status} Refused`, { ...headers, 'content-length': String(Buffer.byteLength(body)) }, body)
+  }
   let passed: PassedExchange | undefined
   try {
     const offer = offerOf(request)
-    if ('kind' in offer) return refuse(client, await recordBlocked(context, offer))
+    if ('kind' in offer) return refuse(await recordBlocked(context, denial(context, request) ?? offer))
     const admitted = await admit(context, request, undefined, gone.signal)
-    if ('kind' in admitted) return refuse(client, admitted)
+    if ('kind' in admitted) return refuse(admitted)
     passed = admitted
     await forward(context, passed, { client, offer }, gone.signal)
   } catch (error) {
@@ -53,8 +58,16 @@ export async function serveUpgrade(
       await recordUnanswered(context, passed, refusal).catch((unrecorded: unknown) =>
         context.engine.log.warn({ error: errorText(unrecorded) }, 'a refusal was not recorded'),
       )
-    refuse(client, refusal)
+    refuse(refusal)
   }
+}
+
+/** What a rule has against an upgrade that cannot be served anyhow: a client that tries one kind after another shows the last answer. */
+function denial({ engine, connection, tls }: ExchangeContext, request: IncomingMessage): Refusal | undefined {
+  const head = parseRequestHead(request, connection, tls)
+  if ('kind' in head) return head
+  const verdict = engine.policy.peek({ protocol: 'HTTP', target: head.target, http: head.http })
+  return verdict.kind === 'deny' ? { ...verdict, kind: 'refuse' } : undefined
 }
 
 /** What was judged is what goes upstream, and that is a GET without a body (RFC 6455 §4.1). */
@@ -188,11 +201,6 @@ async function decline(
       'chaperone.proxy.latency_ms': engine.clock.elapsedMs() - startedMs,
     })
   writeAnswer(client, `${given} Declined`, { 'content-length': '0' })
-}
-
-function refuse(client: Duplex, refusal: Refusal): void {
-  const { status, headers, body } = httpRefusal(refusal)
-  writeAnswer(client, `${status} Refused`, { ...headers, 'content-length': String(Buffer.byteLength(body)) }, body)
 }
 
 type Headers = readonly (readonly [string, string])[]
