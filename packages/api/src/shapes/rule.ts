@@ -128,7 +128,10 @@ const credential = withRules(
         text('User name, for as: BasicAuth and PostgresPassword. Postgres default: the user the agent asks for.', 128),
       ),
     },
-    { description: 'Credential that the sidecar adds after the verdict. What the agent sent in its place is removed.' },
+    {
+      description:
+        'Credential that the sidecar adds after the verdict. What the agent sent in its place is removed; with one in Authorization, X-Api-Key, Api-Key or X-Goog-Api-Key so are the others of these.',
+    },
   ),
   [
     {

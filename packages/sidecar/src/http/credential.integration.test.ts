@@ -30,6 +30,25 @@ describe('the credential of a rule', () => {
     expect(JSON.stringify(bench.records)).not.toContain(JSON.stringify(secret).slice(1, -1))
   })
 
+  test('is the only key that goes out, whatever field the agent put its own into', async () => {
+    const keys = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key']
+    const given = keys.flatMap((name) => ['-H', `${name}: of-the-agent`])
+    const seen: string[][] = []
+    const listener: RequestListener = (request, response) => {
+      seen.push(keys.concat('x-trace').filter((name) => request.headers[name] !== undefined))
+      response.end()
+    }
+    const credential = (extra: object) => allow({ credential: { secretRef: { name: 'token' }, ...extra } })
+    const bench = await echoing(listener, credential({ as: 'Header', header: 'X-Api-Key' }))
+    await curl(bench.port, ...given, '-H', 'x-trace: 1')
+    bench.setPolicy(credential({ as: 'BearerToken' }))
+    await curl(bench.port, ...given)
+    // A field of an upstream's own stands beside what else it wants.
+    bench.setPolicy(credential({ as: 'Header', header: 'x-trace' }))
+    await curl(bench.port, '-H', 'authorization: of-the-agent')
+    expect(seen).toEqual([['x-api-key', 'x-trace'], ['authorization'], ['authorization', 'x-trace']])
+  })
+
   test('that an upstream echoes is hidden in header fields, body and trailers, and in the record', async () => {
     const bench = await echoing((request, response) => {
       const echoed = request.headers.authorization ?? ''

@@ -73,11 +73,18 @@ function urlForms(value: string): string[] {
 const percentEncoded = (character: string): string =>
   character > '~' ? `%${character.charCodeAt(0).toString(16).toUpperCase()}` : encodeURIComponent(character)
 
+/**
+ * Where vendors look for a key, and many in more than one of them: a second key there would be one that the agent brought, be it a placeholder
+ * that spoils the request or somebody else's account.
+ */
+const keyFields = ['authorization', 'x-api-key', 'api-key', 'x-goog-api-key']
+
 /** What the agent sent in the place of the credential is a placeholder, or stolen: it never leaves. */
 export function withCredential(
   headers: readonly [string, string][],
   credential: CredentialHeader | undefined,
 ): [string, string][] {
   if (credential === undefined) return [...headers]
-  return [...headers.filter(([name]) => name.toLowerCase() !== credential.name), [credential.name, credential.value]]
+  const replaced = keyFields.includes(credential.name) ? keyFields : [credential.name]
+  return [...headers.filter(([name]) => !replaced.includes(name.toLowerCase())), [credential.name, credential.value]]
 }
