@@ -20,6 +20,7 @@ chaperone-e2e-layout-alpine $e2e/layout-alpine         $e2e/layout-alpine       
 chaperone-e2e-layout-redhat $e2e/layout-redhat         $e2e/layout-redhat             $e2e/layout-redhat
 chaperone-e2e-postgres     $e2e/postgres               $e2e/postgres                   $e2e/postgres
 chaperone-e2e-otelcol      $e2e/otelcol                $CHAPERONE_CACHE/cluster/bin    $CHAPERONE_CACHE/cluster/bin/otelcol
+chaperone-e2e-coding-agents $e2e/coding-agents         $CHAPERONE_CACHE/coding-agents  $CHAPERONE_ROOT/e2e/cluster/versions.sh
 "
 [ "${1:-}" != --list ] || { awk 'NF { print $1 }' <<<"$table"; exit; }
 machine_arch=$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/') arch= suffix=
@@ -39,8 +40,10 @@ for name in "$@"; do
   key=$(digest "$folder" "$inputs" word="$builder-$base_key")
   ! is_built "$archive" "$key" || continue
   say "building $name for $arch"
+  [ ! -x "$folder/context.sh" ] || "$folder/context.sh" "$context"
   build_image "localhost/$name:dev" "$folder/Dockerfile" "$context" "$archive.part"
   mv "$archive.part" "$archive"
+  [ ! -x "$folder/context.sh" ] || rm -rf "$context"
   keep_key "$archive" "$key"
   say "built $archive in $((SECONDS - started)) s, $(du -h "$archive" | cut -f1)"
 done

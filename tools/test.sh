@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Everything a change must pass, from a bare checkout to journeys on a real cluster. Goes on after a failed step, so that one run
 # shows all that is wrong. The last line is `N passed, N failed` over all tests; the exit code also counts the steps.
-#   E2E_KUBECONFIG=…   run the journeys on that cluster, which has the images, instead of starting one
+#   E2E_KUBECONFIG=…   run the journeys on that cluster, which has the images, instead of starting one; coding-agents then fails, as it gives
+#                      the vendors' names an address in the DNS of our own
 set -uo pipefail
 . "$(dirname "$0")/env.sh"
 cd "$CHAPERONE_ROOT"

@@ -107,8 +107,13 @@ user() {
   echo "$DIR/$file.kubeconfig"
 }
 
-# Appended in one write, so that journeys that run at the same time do not lose each other's names.
-host() { echo "$@" >>"$DIR/hosts"; }
+# What was said of a name before no longer holds. Under a lock, so that journeys that run at the same time do not lose each other's names.
+host() (
+  exec 9>"$DIR/hosts.lock" && flock 9
+  awk -v names=" ${*:2} " '{ for (i = 2; i <= NF; i++) if (!index(names, " " $i " ")) print $1, $i }' "$DIR/hosts" >"$DIR/hosts.part"
+  echo "$@" >>"$DIR/hosts.part"
+  mv "$DIR/hosts.part" "$DIR/hosts"
+)
 
 require_up() { [ -n "$(node)" ] || fail 'the cluster is not up'; }
 
