@@ -304,6 +304,16 @@ spec:
     )
     await expect(created).resolves.toContain('created')
   })
+
+  test('that a session comes to select is judged when its template changes, and not when a note is added', async () => {
+    await kubectl(ada, ['create', '-f', '-'], sessionYaml('web'))
+    await conditionIs('agentsession/web', 'Ready', 'Ready')
+    await kubectl(ada, ['-n', 'agents', 'annotate', 'deployment/hopeless', 'note=to-be-deleted'])
+    const template = '{"spec":{"template":{"metadata":{"labels":{"version":"2"}}}}}'
+    await expect(
+      kubectl(ada, ['-n', 'agents', 'patch', 'deployment', 'hopeless', '--type=merge', '-p', template]),
+    ).rejects.toThrow('the pods of this Deployment cannot be contained: spec.template.spec.hostNetwork')
+  })
 })
 
 describe('a sidecar', () => {
