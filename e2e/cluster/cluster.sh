@@ -82,7 +82,8 @@ down() {
       sleep 0.1
     done
   done
-  [ ! -e "$DIR/made-folders" ] || xargs rmdir --ignore-fail-on-non-empty <"$DIR/made-folders"
+  # Some may be gone already, where an earlier call was cut off.
+  [ ! -e "$DIR/made-folders" ] || xargs rmdir --ignore-fail-on-non-empty <"$DIR/made-folders" 2>/dev/null || true
   rm -rf "$DIR"
 }
 
