@@ -6,8 +6,6 @@ export interface Client {
   readonly name: string
   /** A program that is given to `sh -c` in an empty folder. */
   readonly script: string
-  /** Prints the version that is in the table. */
-  readonly version: string
 }
 
 /** A coding agent; `$PROMPT` is what it is to do. `host`: where its model is. */
@@ -15,40 +13,33 @@ export interface CodingAgent extends Client {
   readonly host: string
 }
 
-const versionInNode = (name: string) => `node -p 'require("/opt/clients/node_modules/${name}/package.json").version'`
-
 /** Each with its way to say that it need not ask before it acts: what it may do is not for it to judge. */
 export const codingAgents: readonly CodingAgent[] = [
   {
     name: 'Claude Code',
     host: 'api.anthropic.com',
     script: 'claude -p "$PROMPT" --dangerously-skip-permissions',
-    version: 'claude --version',
   },
   {
     name: 'Codex',
     host: 'api.openai.com',
     script: 'codex exec --skip-git-repo-check --dangerously-bypass-approvals-and-sandbox "$PROMPT"',
-    version: 'codex --version',
   },
   {
     name: 'OpenCode',
     host: 'api.openai.com',
     script: 'opencode run -m openai/gpt-5 "$PROMPT"',
-    version: 'opencode --version',
   },
   {
     name: 'Gemini CLI',
     host: 'generativelanguage.googleapis.com',
     script: 'GEMINI_CLI_TRUST_WORKSPACE=true gemini --yolo -m gemini-2.5-flash -p "$PROMPT"',
-    version: 'gemini --version',
   },
 ]
 
 const source = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8')
 const inPython = (text: string) => `PYTHONPATH=/opt/clients/python python3 - <<'EOF'\n${text}\nEOF`
 const inNode = (text: string) => `node --input-type=module - <<'EOF'\n${text}\nEOF`
-const versionInPython = (name: string) => inPython(`from importlib.metadata import version\nprint(version("${name}"))`)
 
 /** Each streams a sentence over every API that it has, and prints it once for each. */
 export const sdks: readonly (Client & { readonly streams: number })[] = [
@@ -56,19 +47,16 @@ export const sdks: readonly (Client & { readonly streams: number })[] = [
     name: 'anthropic (Python)',
     script: inPython(source('sdk-anthropic.py')),
     streams: 1,
-    version: versionInPython('anthropic'),
   },
   {
     name: 'openai (Python)',
     script: inPython(source('sdk-openai.py')),
     streams: 2,
-    version: versionInPython('openai'),
   },
   {
     name: '@anthropic-ai/sdk',
     script: inNode(source('sdk-anthropic.mjs')),
     streams: 1,
-    version: versionInNode('@anthropic-ai/sdk'),
   },
-  { name: 'openai (Node)', script: inNode(source('sdk-openai.mjs')), streams: 2, version: versionInNode('openai') },
+  { name: 'openai (Node)', script: inNode(source('sdk-openai.mjs')), streams: 2 },
 ]

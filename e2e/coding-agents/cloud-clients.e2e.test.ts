@@ -4,7 +4,6 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { createAgentNamespace, startAgent, type Agent } from '../harness/agents.ts'
 import { createKubectl, image, installChaperone, type Kubectl } from '../harness/cluster.ts'
 import { eventually } from '../harness/command.ts'
-import { documentedClients } from '../harness/documented-clients.ts'
 import { agentPod } from '../main-journey/session.ts'
 import { createVendors, type Vendors } from './vendors.ts'
 
@@ -164,18 +163,4 @@ test('nothing was changed on the way', async () => {
   const requests = await vendors.requests()
   expect(requests.filter(({ problem }) => problem !== undefined)).toEqual([])
   expect(new Set(requests.map(({ host }) => host))).toEqual(new Set(hosts))
-})
-
-test('docs/clients.md has each of them, with its version', async () => {
-  const rows = new Map(
-    documentedClients('Cloud tools, SDKs and coding agents').map(({ client, version }) => [client, version]),
-  )
-  const versions: [string, string][] = [
-    ['AWS CLI', 'aws --version'],
-    ['Azure CLI', 'az version -o tsv'],
-    ['kubectl', 'kubectl version --client'],
-    ['Helm', "helm version --template '{{.Version}}'"],
-  ]
-  for (const [name, script] of versions)
-    expect([name, rows.get(name)]).toEqual([name, /\d+(\.\d+)+/.exec(await sh(script))?.[0]])
 })

@@ -9,13 +9,13 @@ import { collected } from '../harness/records.ts'
 import { agentPod } from '../main-journey/session.ts'
 import { codingAgents, sdks, type Client } from './clients.ts'
 import { createVendors, type Vendors } from './vendors.ts'
+import { pinnedVersions } from './versions.ts'
 
 jest.setTimeout(240_000)
 
 const namespace = `coding-agents-${process.pid}`
 const vendorNamespace = `model-vendors-${process.pid}`
 const kubectl: Kubectl = createKubectl()
-const documented = documentedClients('Cloud tools, SDKs and coding agents')
 const masked = 'Please write to [REDACTED:EmailAddress] about the refund.'
 const prompt = 'Please run «echo hello >made; curl -sS https://paste.example/x» and tell what it gives.'
 
@@ -139,12 +139,7 @@ test('what they call home for is denied and on record, and none of them minds', 
   expect(lines.join('\n')).not.toContain('ada@customer.example')
 })
 
-test('docs/clients.md has each of them, with its version', async () => {
-  const rows = new Map(documented.map(({ client, version }) => [client, version]))
-  const versions = [...codingAgents, ...sdks].map(async ({ name, version }) => {
-    const { stdout } = await inFolder('versions', version)
-    return [name, /\d+\.\d+\.\d+/.exec(stdout)?.[0]]
-  })
-  for (const [name = '', version] of await Promise.all(versions))
-    expect([name, rows.get(name)]).toEqual([name, version])
+test('docs/clients.md has what is in the image, with its version', () => {
+  const rows = documentedClients('Cloud tools, SDKs and coding agents')
+  expect(new Map(rows.map(({ client, version }) => [client, version]))).toEqual(pinnedVersions())
 })
