@@ -94,6 +94,14 @@ describe('the conditions of a session', () => {
       { Ready: 'Unknown NotReported', Contained: 'Unknown NotReported' },
     ],
     [
+      'a pod that waits for its first self-test',
+      [
+        { pods: [pod('a'), pod('new', { contained: false, containedReason: 'NotReported' })] },
+        { live: new Map([...live('a'), ['new', nowMs - 1000]]) },
+      ],
+      { Ready: 'True Ready', Contained: 'True Verified' },
+    ],
+    [
       'a way out and a pod whose self-test is overdue',
       [
         {

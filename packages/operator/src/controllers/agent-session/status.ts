@@ -33,6 +33,10 @@ export function sessionStatus(
     ...livePods,
     ...live.map((pod): [string, number] => [pod.uid, Date.parse(pod.lastHeartbeatTime)]),
   ])
+  // Until the first self-test of a pod, nothing of its agent runs.
+  const isStarting = ({ uid, containedReason }: PodStatus): boolean =>
+    containedReason === 'NotReported' && nowMs - (livePods.get(uid) ?? 0) < silentMs
+  const tested = live.filter((pod) => !isStarting(pod))
   const silent = [...heardMs.values()].filter((ms) => nowMs - ms >= silentMs).length
   const expired = policy.expiresAt !== undefined && Date.parse(policy.expiresAt) <= nowMs
   return {
@@ -43,12 +47,14 @@ export function sessionStatus(
     pods: live,
     retired,
     counters: { pods: livePods.size, ...total, pending },
-    conditions: conditions(session, policy, { live, silent, expired }, nowMs),
+    conditions: conditions(session, policy, { live, tested, silent, expired }, nowMs),
   }
 }
 
 interface Facts {
   readonly live: readonly PodStatus[]
+  /** Of them, those that are past their start. */
+  readonly tested: readonly PodStatus[]
   readonly silent: number
   readonly expired: boolean
 }
@@ -79,8 +85,8 @@ function policyResolved(policy: EffectivePolicy): Judged {
 }
 
 /** A way that is known to be open weighs most; then what is not known of pods that speak, then that others do not. */
-function contained({ live, silent }: Facts): Judged {
-  const doubts = live.filter((pod) => !pod.contained)
+function contained({ tested, silent }: Facts): Judged {
+  const doubts = tested.filter((pod) => !pod.contained)
   const because = (reason: ContainmentReason) =>
     doubts.filter((pod) => (pod.containedReason ?? 'EscapeFound') === reason)
   const escaped = because('EscapeFound')
@@ -90,10 +96,10 @@ function contained({ live, silent }: Facts): Judged {
     if (pods.length > 0) return unknown(reason, pods.map(lastCheck).join('; '))
   }
   if (silent > 0) return unknown('SidecarSilent', `${silent} pods have not reported for ${silentMs / 60_000} minutes`)
-  if (live.length === 0) return unknown('NoPods', 'no pod has reported yet')
-  const [oldest] = live.flatMap(({ lastCheckTime }) => lastCheckTime ?? []).sort()
+  if (tested.length === 0) return unknown('NoPods', 'no pod has reported yet')
+  const [oldest] = tested.flatMap(({ lastCheckTime }) => lastCheckTime ?? []).sort()
   const since = oldest === undefined ? '' : `, last at ${oldest} or later`
-  return yes('Verified', `the self-test of ${live.length} pods found no way around the sidecar${since}`)
+  return yes('Verified', `the self-test of ${tested.length} pods found no way around the sidecar${since}`)
 }
 
 function lastCheck({ name, containedMessage, lastCheckTime }: PodStatus): string {
