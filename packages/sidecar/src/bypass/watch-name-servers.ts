@@ -3,7 +3,7 @@ import type { Server } from 'node:net'
 import type { Destination, OriginalDestination } from '../listen/original-destination.ts'
 import { addressBytes, isLoopback } from '../upstream/address-bytes.ts'
 import type { BypassJournal } from './bypass-journal.ts'
-import type { SocketOwner } from './socket-owners.ts'
+import type { SocketOwner } from './socket-owner.ts'
 
 /**
  * Reports questions that were meant for others than the name servers of the pod. Where a datagram was meant to go is known

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { errorText, type DenialReason } from '@chaperone/core'
-import type { SocketOwner } from '../bypass/socket-owners.ts'
+import type { SocketOwner } from '../bypass/socket-owner.ts'
 import { createTokenBucket } from '../dns/token-bucket.ts'
 import type { Drivers, SniffedHello } from '../drivers.ts'
 import type { ClientConnection, Engine } from '../engine/engine.ts'

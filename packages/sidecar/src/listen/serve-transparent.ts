@@ -1,6 +1,6 @@
 import type { Server, Socket } from 'node:net'
 import type { BypassJournal } from '../bypass/bypass-journal.ts'
-import type { SocketOwner } from '../bypass/socket-owners.ts'
+import type { SocketOwner } from '../bypass/socket-owner.ts'
 import type { ConnectionServer } from '../detect/connection-server.ts'
 import type { Origin } from '../detect/route.ts'
 import type { SyntheticPool } from '../names/synthetic-pool.ts'

@@ -2,7 +2,7 @@ import { Socket as UdpSocket } from 'node:dgram'
 import type { Server } from 'node:net'
 import { createBypassJournal, type BypassJournal } from '../bypass/bypass-journal.ts'
 import { serveDatagramSink } from '../bypass/datagram-sink.ts'
-import { createSocketOwner } from '../bypass/socket-owners.ts'
+import { createSocketOwner, type SocketOwner } from '../bypass/socket-owner.ts'
 import { watchNameServers } from '../bypass/watch-name-servers.ts'
 import { watchSockets } from '../bypass/watch-sockets.ts'
 import type { Config } from '../config.ts'
@@ -41,7 +41,8 @@ export async function serveAgent(
   const pool = createSyntheticPool()
   const probe = createProbeResponder(state.tls)
   const bypass = createBypassJournal(engine, { pool, ownUids: ownUids(config) })
-  const ownerOf = createSocketOwner(clock)
+  // Listeners that were handed over are of another network, whose sockets we do not see.
+  const ownerOf: SocketOwner = config.inherit ? () => undefined : createSocketOwner(clock)
   const connections = createConnectionServer({ engine, drivers, probe, ownerOf })
   const originalDestination = createOriginalDestination()
   const journal = createDnsJournal({ recorder, policy, clock, log })
@@ -60,7 +61,7 @@ export async function serveAgent(
     bypass.attempted({ vector, uid: socket?.uid, destination: socket?.remote })
   }
   const serve = (role: ListenerRole, handle: Server | UdpSocket): void => {
-    if (role === 'dnsUdp' || role === 'dnsTcp') watchNameServers(handle, asked)
+    if ((role === 'dnsUdp' || role === 'dnsTcp') && !config.inherit) watchNameServers(handle, asked)
     if (handle instanceof UdpSocket) {
       if (role === 'dnsUdp') serveDnsOverUdp(handle, respond, log)
       else if (role === 'quic' || role === 'udp') serveDatagramSink(handle, sent(role), engine)
