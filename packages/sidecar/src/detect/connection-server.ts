@@ -39,13 +39,15 @@ export function createConnectionServer(ports: ConnectionServerPorts): Connection
       socket.on('error', () => socket.destroy())
       const id = Buffer.from(engine.random.bytes(connectionIdBytes)).toString('hex')
       if (open >= maxConnections) {
+        // Before the record, which costs more: whose it was is not looked for among thousands.
+        socket.resetAndDestroy()
         if (bucket.take())
           recordRefusal(ports, socket, origin, {
             id,
             reason: 'LimitExceeded',
             message: `${maxConnections} connections are open`,
           })
-        return void socket.resetAndDestroy()
+        return
       }
       open += 1
       socket.once('close', () => (open -= 1))
