@@ -46,7 +46,6 @@ async function startOnce(run: number): Promise<number> {
         CHAPERONE_TRUST_DIR: folder,
         CHAPERONE_AUDIT_DIR: join(folder, 'wal'),
         CHAPERONE_AUDIT_FILE: join(folder, 'audit.jsonl'),
-        CHAPERONE_EXPLICIT_PROXY: '127.0.0.1:0',
         CHAPERONE_INHERIT: 'true',
         CHAPERONE_HEALTH: '127.0.0.1:0',
       },

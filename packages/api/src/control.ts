@@ -76,7 +76,7 @@ export interface RefusedCertificate {
 export const maxRefusedCertificates = 16
 
 /** Why a pod is, or is not, known to have no way around its sidecar. */
-export const containmentReasons = ['Verified', 'EscapeFound', 'CheckOverdue', 'NotReported'] as const
+export const containmentReasons = ['Verified', 'EscapeFound', 'CheckOverdue', 'NotReported', 'ProxyMode'] as const
 export type ContainmentReason = (typeof containmentReasons)[number]
 
 /** What the self-test of a pod is worth now. */

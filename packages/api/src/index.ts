@@ -1,4 +1,4 @@
-export { annotations, containerNames, labels } from './labels.ts'
+export { annotations, containerNames, interceptions, labels, parseInterception, type Interception } from './labels.ts'
 export { apiVersion, group, version, type Kind, type ObjectMeta, type Resource } from './kinds/kind.ts'
 export {
   agentSession,
@@ -45,4 +45,5 @@ export {
   type Heartbeat,
   type RefusedCertificate,
 } from './control.ts'
+export { javaProxyOptions, proxyVariables } from './proxy-variables.ts'
 export { javaToolOptions, trustVariables } from './trust-variables.ts'

@@ -2,6 +2,8 @@
 export const sidecarPorts = {
   /** Redirected TCP; loopback only. */
   transparent: 15001,
+  /** Clients that were told of a proxy, where there is no redirect; loopback only. */
+  proxy: 15002,
   /** Redirected DNS, UDP and TCP; loopback only. */
   dns: 15053,
   /** A sample of the datagrams that may not leave, those to the port of QUIC apart; loopback only. */

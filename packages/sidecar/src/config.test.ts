@@ -55,10 +55,15 @@ describe('parseConfig', () => {
     expect(() => parseConfig({ ...laptop, CHAPERONE_RESOLVE: 'api.test:443:elsewhere' })).toThrow('HOST:PORT:ADDRESS')
   })
 
-  test('listeners can be moved or turned off', () => {
-    const config = parseConfig({ ...laptop, CHAPERONE_HEALTH: 'none', CHAPERONE_EXPLICIT_PROXY: '[::1]:15080' })
-    expect(config.health).toBeUndefined()
-    expect(config.explicitProxy).toEqual({ host: '::1', port: 15_080 })
+  test('the health listener can be moved or turned off', () => {
+    expect(parseConfig({ ...laptop, CHAPERONE_HEALTH: 'none' }).health).toBeUndefined()
+    expect(parseConfig({ ...laptop, CHAPERONE_HEALTH: '[::1]:15080' }).health).toEqual({ host: '::1', port: 15_080 })
+  })
+
+  test('traffic is led here by the guard unless clients are told of a proxy; anything else is a mistake', () => {
+    expect(parseConfig(laptop).interception).toBe('Transparent')
+    expect(parseConfig({ ...laptop, CHAPERONE_INTERCEPTION: 'Proxy' }).interception).toBe('Proxy')
+    expect(() => parseConfig({ ...laptop, CHAPERONE_INTERCEPTION: 'proxy' })).toThrow('expected Transparent or Proxy')
   })
 })
 
@@ -69,4 +74,13 @@ test('verify needs to know only where the certificates are and where it reports'
     terminationLog: '/dev/termination-log',
   })
   expect(() => parseVerifyConfig({})).toThrow('CHAPERONE_TRUST_DIR: required; CHAPERONE_VERIFY_DIR: required')
+})
+
+test('verify goes by the proxy that clients are told of, where there is no guard', () => {
+  const guarded = { CHAPERONE_TRUST_DIR: '/t', CHAPERONE_VERIFY_DIR: '/v' }
+  const proxied = { ...guarded, CHAPERONE_INTERCEPTION: 'Proxy' }
+  const HTTPS_PROXY = 'http://127.0.0.1:15002'
+  expect(parseVerifyConfig({ ...proxied, HTTPS_PROXY }).proxy?.host).toBe('127.0.0.1:15002')
+  expect(parseVerifyConfig({ ...guarded, HTTPS_PROXY }).proxy).toBeUndefined()
+  expect(() => parseVerifyConfig(proxied)).toThrow('HTTPS_PROXY: expected an http:// URL')
 })

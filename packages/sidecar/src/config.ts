@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { interceptions, parseInterception, type Interception } from '@chaperone/api'
 import { sidecarPorts } from '@chaperone/guard'
 import { ConfigError } from './errors.ts'
 
@@ -39,8 +40,9 @@ export interface Config {
   /** Address of the cluster's API server, as the kubelet tells every container; none on a laptop. */
   readonly apiServerIps: readonly string[]
   readonly resolve: readonly ResolveOverride[]
+  /** Which listeners are bound for the agent. */
+  readonly interception: Interception
   /** Undefined: no such listener. */
-  readonly explicitProxy?: ListenAddress
   readonly health?: ListenAddress
   /** Where verify reports, and how often; undefined where none runs. */
   readonly verifyDir?: string
@@ -61,6 +63,8 @@ export interface VerifyConfig {
   readonly trustDir: string
   readonly verifyDir: string
   readonly terminationLog: string
+  /** Where clients of the agent are led, when there is no guard. */
+  readonly proxy?: URL
 }
 
 /** Log that is kept when the collector is away; the injector sets the volume to twice as much. */
@@ -84,7 +88,6 @@ export function parseConfig(env: Environment): Config {
   const tokenFile = text('CHAPERONE_TOKEN_FILE')
   const credentialsDir = text('CHAPERONE_CREDENTIALS_DIR')
   const verifyDir = text('CHAPERONE_VERIFY_DIR')
-  const explicitProxy = listenAddress(reader, 'CHAPERONE_EXPLICIT_PROXY')
   const health = listenAddress(reader, 'CHAPERONE_HEALTH', `0.0.0.0:${sidecarPorts.health}`)
   const config: Config = {
     control: controlAddress(reader),
@@ -100,7 +103,7 @@ export function parseConfig(env: Environment): Config {
     hostIps: addresses(reader, 'CHAPERONE_HOST_IPS'),
     apiServerIps: listed(reader, 'KUBERNETES_SERVICE_HOST').filter((host) => isIP(host) !== 0),
     resolve: overrides(reader),
-    ...(explicitProxy === undefined ? {} : { explicitProxy }),
+    interception: interception(reader),
     ...(health === undefined ? {} : { health }),
     ...(verifyDir === undefined ? {} : { verifyDir }),
     verifyPeriodMs: count('CHAPERONE_VERIFY_PERIOD_SECONDS', defaultVerifyPeriodSeconds) * 1000,
@@ -122,8 +125,10 @@ export function parseVerifyConfig(env: Environment): VerifyConfig {
   const reader = createReader(env)
   const trustDir = reader.required('CHAPERONE_TRUST_DIR')
   const verifyDir = reader.required('CHAPERONE_VERIFY_DIR')
+  const terminationLog = reader.text('CHAPERONE_TERMINATION_LOG') ?? defaultTerminationLog
+  const proxy = interception(reader) === 'Proxy' ? proxyUrl(reader) : undefined
   if (reader.problems.length > 0) throw new ConfigError(reader.problems)
-  return { trustDir, verifyDir, terminationLog: reader.text('CHAPERONE_TERMINATION_LOG') ?? defaultTerminationLog }
+  return { trustDir, verifyDir, terminationLog, ...(proxy === undefined ? {} : { proxy }) }
 }
 
 interface Reader {
@@ -199,6 +204,18 @@ function auditDestination(reader: Reader): Config['auditTo'] {
   if (collector !== undefined && url?.protocol !== 'http:' && url?.protocol !== 'https:')
     reader.problems.push('CHAPERONE_COLLECTOR_URL: expected an http:// or https:// URL')
   return { kind: 'otlp', url: url ?? new URL('http://invalid') }
+}
+
+function interception(reader: Reader): Interception {
+  const value = parseInterception(reader.text('CHAPERONE_INTERCEPTION'))
+  if (value === undefined) reader.problems.push(`CHAPERONE_INTERCEPTION: expected ${interceptions.join(' or ')}`)
+  return value ?? 'Transparent'
+}
+
+function proxyUrl(reader: Reader): URL | undefined {
+  const url = parseUrl(reader.text('HTTPS_PROXY') ?? '')
+  if (url?.protocol !== 'http:') reader.problems.push('HTTPS_PROXY: expected an http:// URL')
+  return url
 }
 
 function logLevel(reader: Reader): string {

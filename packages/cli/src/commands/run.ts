@@ -5,7 +5,7 @@ import { createServer, isIP, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Option, type Command } from 'commander'
-import { javaToolOptions, trustVariables, type EffectivePolicy, type Heartbeat } from '@chaperone/api'
+import { javaToolOptions, proxyVariables, trustVariables, type EffectivePolicy, type Heartbeat } from '@chaperone/api'
 import type { Context } from '../context.ts'
 import { UsageError } from '../errors.ts'
 import { createBareAgent, type Agent } from '../local/agent.ts'
@@ -153,7 +153,7 @@ async function runAgent(context: Context, options: RunOptions, command: readonly
     await handOver(sidecar, sandbox ?? proxy?.server, files)
     const environment = {
       ...settings.environment,
-      ...(proxy === undefined ? {} : proxyVariables(proxy.port)),
+      ...(proxy === undefined ? {} : proxyVariables(`http://127.0.0.1:${proxy.port}`)),
       ...trustVariables(trustDir),
       JAVA_TOOL_OPTIONS: javaToolOptions(trustDir, settings.environment['JAVA_TOOL_OPTIONS']),
     }
@@ -192,18 +192,6 @@ function summary(counters: Heartbeat['counters'] | undefined, book: ApprovalBook
     `${masked} ${masked === 1 ? 'value' : 'values'} masked`,
     ...(waiting === 0 ? [] : [`${waiting} left waiting for approval`]),
   ].join(', ')
-}
-
-function proxyVariables(port: number): Record<string, string> {
-  const url = `http://127.0.0.1:${port}`
-  return {
-    HTTP_PROXY: url,
-    HTTPS_PROXY: url,
-    http_proxy: url,
-    https_proxy: url,
-    ALL_PROXY: url,
-    NODE_USE_ENV_PROXY: '1',
-  }
 }
 
 async function listenForProxy(): Promise<{ server: Server; port: number }> {

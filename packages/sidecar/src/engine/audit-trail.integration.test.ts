@@ -22,6 +22,7 @@ test('a checkpoint that a full log refused is written once there is room', async
     maxBytes: 12 << 20,
     sink: { send: () => Promise.resolve({ kind: 'retry', message: 'not yet', afterMs: 60_000 }) },
     serviceAccount: '',
+    interception: 'Transparent',
     clock: systemClock,
     random: systemRandom,
     log: pino({ level: 'silent' }),

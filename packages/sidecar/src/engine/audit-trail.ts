@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { EffectivePolicy, Heartbeat } from '@chaperone/api'
+import type { EffectivePolicy, Heartbeat, Interception } from '@chaperone/api'
 import {
   checkpointDraft,
   createAuditLog,
@@ -40,6 +40,7 @@ export interface AuditTrailOptions {
   readonly maxBytes: number
   readonly sink: Sink
   readonly serviceAccount: string
+  readonly interception: Interception
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
@@ -77,7 +78,7 @@ export async function createAuditTrail(options: AuditTrailOptions): Promise<Audi
     publicKey: key.publicKey,
     async open(policy, pod) {
       if (opened !== undefined) return
-      const resource = resourceOf(policy, pod, options.serviceAccount)
+      const resource = resourceOf(policy, pod, options)
       await writeAtomically(resourcePath, JSON.stringify(resource), 0o600)
       openWith(resource)
     },
@@ -129,7 +130,11 @@ async function openSigningKey(path: string): Promise<SigningKey> {
 }
 
 /** OpenTelemetry resource attributes where they exist. */
-function resourceOf({ session }: EffectivePolicy, pod: PodRef, serviceAccount: string): AuditResource {
+function resourceOf(
+  { session }: EffectivePolicy,
+  pod: PodRef,
+  { serviceAccount, interception }: AuditTrailOptions,
+): AuditResource {
   return {
     'service.name': 'chaperone-sidecar',
     'service.version': version,
@@ -137,6 +142,8 @@ function resourceOf({ session }: EffectivePolicy, pod: PodRef, serviceAccount: s
     'k8s.pod.name': pod.name,
     'k8s.pod.uid': pod.uid,
     ...(serviceAccount === '' ? {} : { 'chaperone.service_account.name': serviceAccount }),
+    // Who reads a chain of such a pod has to know that it may not be all that the agent did.
+    ...(interception === 'Proxy' ? { 'chaperone.interception': 'Proxy' } : {}),
     'chaperone.session.name': session.name,
     'chaperone.session.uid': session.uid,
     'chaperone.agent.name': session.agent,

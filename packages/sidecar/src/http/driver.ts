@@ -12,6 +12,7 @@ import type { Driver, SniffedHello } from '../drivers.ts'
 import type { ClientConnection, Engine } from '../engine/engine.ts'
 import type { TlsTerminator } from '../tls/tls-terminator.ts'
 import { serveUpgrade } from '../websocket/serve-upgrade.ts'
+import { isAbsolute } from './request-head.ts'
 import { serveExchange, type ExchangeContext, type OpenExchange } from './exchange.ts'
 import { limitSession } from './http2-timeouts.ts'
 import { clientTimeouts, maxHeadBytes, maxHeaders, maxStreams, type ClientTimeouts } from './limits.ts'
@@ -45,8 +46,11 @@ export function createHttpDriver(
   http1.maxHeadersCount = maxHeaders
   // Node starts to look at its time limits when a server listens, and this one is handed its connections.
   http1.emit('listening')
-  const onHttp1 = (request: IncomingMessage, answer: ServerResponse) =>
+  const onHttp1 = (request: IncomingMessage, answer: ServerResponse) => {
+    // The next request that a proxy is sent may be for another host, and a connection here is for one.
+    if (isAbsolute(request)) answer.shouldKeepAlive = false
     exchange(contexts.get(request.socket), request, answer)
+  }
   http1.on('request', onHttp1)
   // The client is told to go on only when the verdict is in.
   http1.on('checkContinue', onHttp1)

@@ -100,6 +100,11 @@ function facetHeaders(headers: readonly [string, string][]): Record<string, stri
   )
 }
 
+/** Whether the target names its host, as only a proxy is told. */
+export function isAbsolute({ url = '' }: Pick<ServerRequest, 'url'>): boolean {
+  return /^http:/i.test(url)
+}
+
 /** Path and query, and the authority of an absolute-form target, which only an explicit proxy is sent (RFC 9112 §3.2.2). */
 function rawTarget(
   request: ServerRequest,

@@ -1,12 +1,13 @@
 import { createSocket, type Socket as UdpSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, isIP, type Server } from 'node:net'
+import type { Interception } from '@chaperone/api'
 import { sidecarPorts } from '@chaperone/guard'
 import type { ListenAddress } from '../config.ts'
 import { EnvironmentError } from '../errors.ts'
 import type { Listeners } from './listeners.ts'
 
-/** The guard's redirect turns every destination into these. */
+/** The guard's redirect turns every destination into these; a proxy is nobody's but the pod's. */
 const loopback = ['127.0.0.1', '::1'] as const
 /** Connections that the kernel keeps for us while we are busy. */
 const backlog = 1024
@@ -15,15 +16,19 @@ const backlog = 1024
  * Binds every listener of a pod, on loopback only. A family that the pod does not have is left out; a port that somebody
  * else holds is fatal, for it may be the agent, squatting.
  */
-export async function bindListeners(explicitProxy: ListenAddress | undefined): Promise<Listeners> {
-  const { transparent, dns, quic, udp } = sidecarPorts
+export async function bindListeners(interception: Interception): Promise<Listeners> {
+  const { transparent, dns, quic, udp, proxy } = sidecarPorts
+  const tcp = (port: number) => onLoopback((host) => listenTcp({ host, port }))
+  const datagrams = (port: number) => onLoopback((host) => bindUdp({ host, port }))
+  if (interception === 'Proxy')
+    return { transparent: [], dnsTcp: [], dnsUdp: [], quic: [], udp: [], proxy: await tcp(proxy) }
   return {
-    transparent: await onLoopback((host) => listenTcp({ host, port: transparent })),
-    dnsTcp: await onLoopback((host) => listenTcp({ host, port: dns })),
-    dnsUdp: await onLoopback((host) => bindUdp({ host, port: dns })),
-    quic: await onLoopback((host) => bindUdp({ host, port: quic })),
-    udp: await onLoopback((host) => bindUdp({ host, port: udp })),
-    proxy: explicitProxy === undefined ? [] : [await listenTcp(explicitProxy)],
+    transparent: await tcp(transparent),
+    dnsTcp: await tcp(dns),
+    dnsUdp: await datagrams(dns),
+    quic: await datagrams(quic),
+    udp: await datagrams(udp),
+    proxy: [],
   }
 }
 

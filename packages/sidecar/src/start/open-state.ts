@@ -15,7 +15,7 @@ import { openClusterAuthority } from '../upstream/cluster-authority.ts'
 import { readDefaultGateways } from '../upstream/default-gateways.ts'
 import { createOwnFetch } from '../upstream/own-fetch.ts'
 import { createNameResolver, lookupWith, type NameResolver } from '../upstream/resolver.ts'
-import { openContainment, type Containment } from '../verify/containment.ts'
+import { openContainment, uncontained, type Containment } from '../verify/containment.ts'
 
 /** What outlives a restart of the container, opened; and the certificates for the agent, written. */
 export interface PodState {
@@ -54,6 +54,7 @@ export async function openState(config: Config, machine: Machine): Promise<PodSt
     maxBytes: config.auditMaxBytes,
     sink: createSink(config, resolver),
     serviceAccount: config.pod.serviceAccount,
+    interception: config.interception,
     clock,
     random,
     log,
@@ -65,7 +66,10 @@ export async function openState(config: Config, machine: Machine): Promise<PodSt
     tls: await createLeafContexts(authority, machine),
     trust: await openKeptTrust(config.control, privateDir),
     maskKey: await openMaskKey(privateDir, random),
-    containment: openContainment({ verifyDir: config.verifyDir, periodMs: config.verifyPeriodMs }, machine),
+    containment:
+      config.interception === 'Proxy'
+        ? uncontained
+        : openContainment({ verifyDir: config.verifyDir, periodMs: config.verifyPeriodMs }, machine),
     clusterAuthority: await openClusterAuthority(config.credentialsDir),
     gateways: await readDefaultGateways(),
   }

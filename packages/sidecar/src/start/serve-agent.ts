@@ -70,11 +70,14 @@ export async function serveAgent(
     else serveTransparent(handle, { pool, connections, originalDestination, journal: bypass, ownerOf })
   }
   if (config.inherit) return { listeners: await inheritListeners(channel, serve), connections, pool, bypass }
-  const listeners = await bindListeners(config.explicitProxy)
+  const listeners = await bindListeners(config.interception)
   for (const role of listenerRoles) for (const handle of listeners[role]) serve(role, handle)
-  const stop = new AbortController()
-  void watchSockets(bypass, clock, stop.signal)
-  for (const server of listeners.transparent) server.once('close', () => stop.abort())
+  // Without a guard nothing of that is stopped, and a record of it would say so.
+  if (config.interception === 'Transparent') {
+    const stop = new AbortController()
+    void watchSockets(bypass, clock, stop.signal)
+    for (const server of listeners.transparent) server.once('close', () => stop.abort())
+  }
   return { listeners, connections, pool, bypass }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import pino from 'pino'
 import { createFakeClock, type FakeClock } from '@chaperone/testkit'
-import { openContainment, type Containment } from './containment.ts'
+import { openContainment, uncontained, type Containment } from './containment.ts'
 import { reportPath } from './self-test-report.ts'
 
 const periodMs = 300_000
@@ -84,6 +84,14 @@ describe('a pod', () => {
     const unchecked = openContainment({ verifyDir: undefined, periodMs }, { clock, log: pino({ level: 'silent' }) })
     expect([unchecked.isRefusing, unchecked.current.reason]).toEqual([false, 'NotReported'])
   })
+})
+
+test('a pod without a guard is refused nothing for the want of a test, and never contained', () => {
+  expect([uncontained.isRefusing, uncontained.current.ok, uncontained.current.reason]).toEqual([
+    false,
+    false,
+    'ProxyMode',
+  ])
 })
 
 test('who listens is told of another reason and of another finding, and not of one test more', async () => {

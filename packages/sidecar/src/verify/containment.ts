@@ -26,6 +26,18 @@ const periodsUntilOverdue = 3
 /** How soon a bad report stops what is open. */
 const lookIntervalMs = 1000
 
+/** Where there is no guard no test could make a pod contained, and nothing is refused for the want of one. */
+export const uncontained: Containment = {
+  current: {
+    ok: false,
+    reason: 'ProxyMode',
+    message: 'no guard: traffic that ignores the proxy variables is neither seen nor stopped',
+  },
+  isRefusing: false,
+  onChange: () => undefined,
+  close: () => undefined,
+}
+
 export function openContainment(
   { verifyDir, periodMs }: ContainmentOptions,
   { clock, log }: { readonly clock: Clock; readonly log: Logger },

@@ -5,12 +5,17 @@ import { parseVerifyConfig, processEnvironment } from '../config.ts'
 import { checks } from './checks/index.ts'
 import { runVerify } from './run-verify.ts'
 import { sidecarListens } from './sidecar-listens.ts'
+import { verifyProxy } from './verify-proxy.ts'
 
 const write = (line: string): void => void process.stderr.write(`${line}\n`)
 
 try {
-  const config = parseVerifyConfig(processEnvironment)
-  process.exitCode = (await runVerify(config, { checks, sidecarListens, clock: systemClock, write })) ? 0 : 1
+  const { proxy, ...config } = parseVerifyConfig(processEnvironment)
+  const isGood =
+    proxy === undefined
+      ? await runVerify(config, { checks, sidecarListens, clock: systemClock, write })
+      : await verifyProxy(config, proxy, write)
+  process.exitCode = isGood ? 0 : 1
 } catch (error) {
   write(`the self-test could not run: ${errorText(error)}`)
   process.exitCode = 1

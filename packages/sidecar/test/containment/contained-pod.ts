@@ -142,8 +142,7 @@ type Environment = Readonly<Record<string, string>>
 
 async function runSelfTest(sandbox: PodSandbox, directory: string, verifyDir: string): Promise<SelfTest> {
   const terminationLog = join(verifyDir, 'termination-log')
-  const program = [join(sandbox.directory, 'node/node'), join(sandbox.root, 'packages/sidecar/src/verify/main.ts')]
-  const child = sandbox.start({ uid: verifyUid }, program, {
+  const child = sandbox.start({ uid: verifyUid }, program(sandbox, 'verify/main.ts'), {
     CHAPERONE_TRUST_DIR: join(directory, 'trust'),
     CHAPERONE_VERIFY_DIR: verifyDir,
     CHAPERONE_TERMINATION_LOG: terminationLog,
@@ -154,7 +153,8 @@ async function runSelfTest(sandbox: PodSandbox, directory: string, verifyDir: st
   return { code, said, terminationMessage: await readFile(terminationLog, 'utf8') }
 }
 
-function sidecarIn(
+/** `environment`: settings beyond those that make a sidecar run at all. */
+export function sidecarIn(
   sandbox: PodSandbox,
   directory: string,
   { director, environment }: { readonly director: Director; readonly environment: Environment },
@@ -188,9 +188,14 @@ function sidecarIn(
   }
 }
 
-function launchSidecar(sandbox: PodSandbox, directory: string, environment: Environment): ChildProcess {
+/** A program of the image, by its source. */
+export function program(sandbox: PodSandbox, source: 'main.ts' | 'verify/main.ts'): string[] {
   const node = [join(sandbox.directory, 'node/node'), '--disallow-code-generation-from-strings', '--liftoff-only']
-  return sandbox.start({ uid: proxyUid }, [...node, join(sandbox.root, 'packages/sidecar/src/main.ts')], {
+  return [...node, join(sandbox.root, 'packages/sidecar/src', source)]
+}
+
+function launchSidecar(sandbox: PodSandbox, directory: string, environment: Environment): ChildProcess {
+  return sandbox.start({ uid: proxyUid }, program(sandbox, 'main.ts'), {
     CHAPERONE_CONTROL_URL: `unix:${join(directory, 'control.sock')}`,
     CHAPERONE_PRIVATE_DIR: join(directory, 'private'),
     CHAPERONE_TRUST_DIR: join(directory, 'trust'),
