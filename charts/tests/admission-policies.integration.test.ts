@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { refusals, type Pod } from '@chaperone/operator/inject'
 import { mutants, ruleOf, startAdmissionServer, type AdmissionServer } from './admission-server.ts'
 import { honestRequests, hostileRequests } from './hostile-requests.ts'
-import { hazards } from './hazards.ts'
+import { hazards, proxyHazards, type Hazard } from './hazards.ts'
 import { workload } from './injected-pod.ts'
 
 jest.setTimeout(300_000)
@@ -32,9 +32,15 @@ test.each(honestRequests.map((request) => [request.title, request] as const))('%
   expect({ accepted: status < 300, message }).toEqual({ accepted: true, message: expect.anything() })
 })
 
+const template = (change: Hazard[2]) => (workload('ReplicaSet', change) as { spec: { template: Pod } }).spec.template
+
 test.each(hazards)('the webhook refuses a pod with %s too', (_title, _field, change) => {
-  const { spec } = workload('ReplicaSet', change) as { spec: { template: Pod } }
-  expect(refusals(spec.template).join('\n')).toMatch(/^spec\./)
+  expect(refusals(template(change)).join('\n')).toMatch(/^spec\./)
+})
+
+test.each(proxyHazards)('the webhook refuses a pod with %s too, in mode Proxy', (_title, _field, change) => {
+  expect(refusals(template(change), [], 'Proxy').join('\n')).toMatch(/^spec\./)
+  expect(refusals(template(change))).toEqual([])
 })
 
 describe('without one of its rules, a policy lets something through:', () => {

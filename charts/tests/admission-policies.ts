@@ -88,7 +88,7 @@ export async function installMutant(server: KubeApiserver, { policy, removed, id
 export async function createNamespace(
   server: KubeApiserver,
   name: string,
-  labels: { readonly injection?: 'enabled' | 'required'; readonly mutant?: string },
+  labels: { readonly injection?: 'enabled' | 'required'; readonly interception?: string; readonly mutant?: string },
 ): Promise<void> {
   await server.createNamespace(name)
   await server.request(
@@ -98,6 +98,7 @@ export async function createNamespace(
       metadata: {
         labels: {
           ...(labels.injection === undefined ? {} : { 'chaperone.dev/injection': labels.injection }),
+          ...(labels.interception === undefined ? {} : { 'chaperone.dev/interception': labels.interception }),
           ...(labels.mutant === undefined ? {} : { [mutantLabel]: labels.mutant }),
         },
       },

@@ -8,13 +8,13 @@ import {
   renderPolicies,
   type Mutant,
 } from './admission-policies.ts'
-import { earlier, hostileRequests, type HostileRequest, type Injection } from './hostile-requests.ts'
+import { earlier, honestRequests, hostileRequests, type HostileRequest, type Place } from './hostile-requests.ts'
 import { injectedPod } from './injected-pod.ts'
 
 /** A real API server with the policies of the chart, and beside them each policy without one of its rules; no webhook. */
 export interface AdmissionServer {
   /** Sent where all policies are in force. */
-  send(request: Pick<HostileRequest, 'call' | 'injection'>): Promise<KubeAnswer>
+  send(request: Pick<HostileRequest, 'call'> & Place): Promise<KubeAnswer>
   /** The first request of its policy that gets through without the rule; undefined for none. */
   admittedWithout(mutant: Mutant): Promise<string | undefined>
   stop(): Promise<void>
@@ -34,19 +34,22 @@ export function ruleOf({ policy, removed }: Mutant): string {
 
 export async function startAdmissionServer(): Promise<AdmissionServer> {
   const server = await startKubeApiserver()
-  const sendTo = (request: Pick<HostileRequest, 'call' | 'injection'>, mutant?: string): Promise<KubeAnswer> =>
-    server.attempt(request.call(place(injectionOf(request), mutant)))
+  const sendTo = (request: Pick<HostileRequest, 'call'> & Place, mutant?: string): Promise<KubeAnswer> =>
+    server.attempt(request.call(nameOf(request, mutant)))
 
   /** A namespace with an injected and a bare pod in it, and a workload that would be refused. */
-  const createPlace = async (injection: Injection, mutant?: string): Promise<void> => {
-    const name = place(injection, mutant)
+  const createPlace = async (place: Place, mutant?: string): Promise<void> => {
+    const { injection = 'enabled', interception } = place
+    const name = nameOf(place, mutant)
     await createNamespace(server, name, {
       ...(injection === 'none' ? {} : { injection }),
+      ...(interception === undefined ? {} : { interception }),
       ...(mutant === undefined ? {} : { mutant }),
     })
+    const injected = (pod: string) => injectedPod(pod, undefined, interception === 'Proxy' ? 'Proxy' : 'Transparent')
     const pods = `/api/v1/namespaces/${name}/pods`
     const bare = { metadata: { name: 'bare' }, spec: { containers: [{ name: 'main', image: 'agent' }] } }
-    for (const pod of [injectedPod('agent'), bare, ...(mutant === undefined ? [] : [injectedPod(probeName)])])
+    for (const pod of [injected('agent'), bare, ...(mutant === undefined ? [] : [injected(probeName)])])
       await server.request('POST', pods, pod)
     await server.request('POST', `/apis/apps/v1/namespaces/${name}/deployments`, earlier)
   }
@@ -57,9 +60,9 @@ export async function startAdmissionServer(): Promise<AdmissionServer> {
   }
 
   // Before the policies, which would not let the bare pod stand in a namespace that requires injection.
-  for (const injection of ['enabled', 'required', 'none'] as const) await createPlace(injection)
+  for (const place of placesOf([...hostileRequests, ...honestRequests])) await createPlace(place)
   for (const { policy, id } of mutants)
-    for (const injection of new Set(requestsOf(policy.metadata.name).map(injectionOf))) await createPlace(injection, id)
+    for (const place of placesOf(requestsOf(policy.metadata.name))) await createPlace(place, id)
   await installPolicies(server)
   for (const mutant of mutants) await installMutant(server, mutant)
   for (const { metadata } of policies)
@@ -77,8 +80,11 @@ export async function startAdmissionServer(): Promise<AdmissionServer> {
   }
 }
 
-const place = (injection: Injection, mutant = 'whole') => `${mutant}-${injection}`
-const injectionOf = ({ injection = 'enabled' }: Pick<HostileRequest, 'injection'>): Injection => injection
+/** Labels may differ in case alone, names of namespaces may not. */
+const nameOf = ({ injection = 'enabled', interception = '' }: Place, mutant = 'whole') =>
+  `${mutant}-${injection}${interception.replaceAll(/[A-Z]/g, '-$&').toLowerCase()}`
+/** Each once. */
+const placesOf = (all: readonly Place[]): Place[] => [...new Map(all.map((each) => [nameOf(each), each])).values()]
 const isRefused = ({ status, message }: KubeAnswer): boolean => status >= 400 && message.includes('chaperone: ')
 
 /** Asks for the object with the name that every mutant refuses. */

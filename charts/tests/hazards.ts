@@ -150,3 +150,20 @@ export const hazards: readonly Hazard[] = [
   ],
   ['a hook that calls another host before the end', 'lifecycle.preStop', inMain({ lifecycle: { preStop: elsewhere } })],
 ]
+
+const inEnv =
+  (name: string, value: string): Hazard[2] =>
+  ({ spec }) =>
+    spec.containers[0]!.env.push({ name, value })
+
+/** More where clients are told of the sidecar by variables. */
+export const proxyHazards: readonly Hazard[] = [
+  ['a proxy of its own', 'to no other proxy', inEnv('HTTPS_PROXY', 'http://203.0.113.9:3128')],
+  ['hosts that need no proxy', 'to no other proxy', inEnv('no_proxy', '.example')],
+  ['a Node that reads no variables', 'to no other proxy', inEnv('NODE_USE_ENV_PROXY', '0')],
+  [
+    'a proxy of its own in Java',
+    'to no other proxy',
+    inEnv('JAVA_TOOL_OPTIONS', '-Dhttps.proxyHost=203.0.113.9 -Dhttps.proxyPort=3128'),
+  ],
+]

@@ -1,17 +1,24 @@
 import type { KubeCall } from '@chaperone/testkit'
-import { hazards } from './hazards.ts'
-import { injectedPod, workload, type HostileContainer, type HostilePod } from './injected-pod.ts'
+import { hazards, proxyHazards } from './hazards.ts'
+import { forged, forgedGuards, forgedProxies, rules } from './forgeries.ts'
+import { injectedPod, workload } from './injected-pod.ts'
 
 export type Injection = 'enabled' | 'required' | 'none'
 
+/** The labels of a namespace. */
+export interface Place {
+  /** Default `enabled`. */
+  readonly injection?: Injection
+  /** Absent: the label is. */
+  readonly interception?: string
+}
+
 /** What an attacker sends to the API server while the webhook is away, and the words with which a policy refuses it. */
-export interface HostileRequest {
+export interface HostileRequest extends Place {
   readonly policy: string
   readonly title: string
   /** The field or thing that the refusal names. */
   readonly names: string
-  /** Label of the namespace; default `enabled`. */
-  readonly injection?: Injection
   /** `agent`, an injected pod, and `bare`, one that is not, exist in the namespace where `existing`. */
   readonly call: (namespace: string) => KubeCall
 }
@@ -31,336 +38,6 @@ function patch(name: string, body: object, subresource = ''): HostileRequest['ca
     contentType: 'application/strategic-merge-patch+json',
   })
 }
-
-const guard = ({ spec }: HostilePod): HostileContainer => spec.initContainers[0]!
-const sidecar = ({ spec }: HostilePod): HostileContainer => spec.initContainers[1]!
-const verify = ({ spec }: HostilePod): HostileContainer => spec.initContainers[2]!
-const rules = (pod: HostilePod, change: (text: string) => string): void => {
-  guard(pod).command![1] = change(guard(pod).command![1]!)
-}
-
-/** An injected pod that was changed before it was sent. */
-const forged: readonly (readonly [title: string, names: string, change: (pod: HostilePod) => void])[] = [
-  [
-    'without verify, claiming to be injected',
-    'not its first init containers',
-    ({ spec }) => spec.initContainers.splice(2, 1),
-  ],
-  ['with a container before the guard', 'not its first init containers', ({ spec }) => spec.initContainers.reverse()],
-  ['without the label of its session', 'metadata.labels', (pod) => delete pod.metadata.labels['chaperone.dev/session']],
-  [
-    'with another uid in its annotation',
-    'metadata.annotations',
-    (pod) => (pod.metadata.annotations['chaperone.dev/proxy-uid'] = '1'),
-  ],
-  ['with a guard of another image', 'initContainers[*].image', (pod) => (guard(pod).image = 'evil')],
-  ['with a sidecar of another image', 'initContainers[*].image', (pod) => (sidecar(pod).image = 'evil')],
-  ['with a verify of another image', 'initContainers[*].image', (pod) => (verify(pod).image = 'evil')],
-  [
-    'with a sidecar that ends',
-    'restartPolicy',
-    (pod) => {
-      for (const member of ['restartPolicy', 'livenessProbe', 'readinessProbe', 'startupProbe'])
-        Reflect.deleteProperty(sidecar(pod), member)
-    },
-  ],
-  ['with a guard that does nothing', 'command', (pod) => (guard(pod).command = ['/usr/sbin/nft', '--version', 'x'])],
-  ['with another program as the sidecar', 'command', (pod) => (sidecar(pod).command = ['node', '-e', ''])],
-  ['with arguments for the sidecar', 'command', (pod) => (sidecar(pod).args = ['verify'])],
-  ['with another program as verify', 'command', (pod) => (verify(pod).command = ['node', '-e', ''])],
-  ['with arguments for verify', 'command', (pod) => (verify(pod).args = ['version'])],
-  [
-    'that starts without a test',
-    'initContainers[2].restartPolicy, startupProbe, readinessProbe',
-    (pod) => Reflect.deleteProperty(verify(pod), 'startupProbe'),
-  ],
-  [
-    'with a test at its start that tests nothing',
-    'initContainers[2].restartPolicy, startupProbe, readinessProbe',
-    (pod) => (verify(pod).startupProbe!.exec!.command = ['node', '--version']),
-  ],
-  [
-    'that is tested once only',
-    'initContainers[2].restartPolicy, startupProbe, readinessProbe',
-    (pod) => Reflect.deleteProperty(verify(pod), 'readinessProbe'),
-  ],
-  [
-    'with later tests that test nothing',
-    'initContainers[2].restartPolicy, startupProbe, readinessProbe',
-    (pod) => (verify(pod).readinessProbe!.exec!.command = ['node', '--version']),
-  ],
-  [
-    'that is tested once a year',
-    'initContainers[2].restartPolicy, startupProbe, readinessProbe',
-    (pod) => (verify(pod).readinessProbe!.periodSeconds = 31_536_000),
-  ],
-  [
-    'with a sidecar that waits a year for the next test',
-    'initContainers[1].env',
-    (pod) => (sidecar(pod).env.find((each) => each.name === 'CHAPERONE_VERIFY_PERIOD_SECONDS')!.value = '31536000'),
-  ],
-  [
-    'with a probe that writes reports',
-    'exec',
-    (pod) => (verify(pod).livenessProbe = { exec: { command: ['node', '-e', ''] } }),
-  ],
-  ...(['livenessProbe', 'readinessProbe', 'startupProbe'] as const).map(
-    (probe) =>
-      [
-        `with a program of others as the ${probe} of the sidecar`,
-        'exec',
-        (pod: HostilePod) => (sidecar(pod)[probe] = { exec: { command: ['node', '-e', ''] } }),
-      ] as const,
-  ),
-  [
-    'with a rule more',
-    'rule set',
-    (pod) => rules(pod, (text) => text.replace('oifname "lo" accept', 'oifname "lo" accept\n    meta skuid 0 accept')),
-  ],
-  [
-    'with an agent that answers on the health port',
-    'declared ports',
-    (pod) =>
-      rules(pod, (text) =>
-        text
-          .replace(/ {4}tcp sport .*\n/, '')
-          .replace(/( {4}meta skuid != \d+ drop)/, '    tcp sport { 80, 15021 } ct direction reply accept\n$1'),
-      ),
-  ],
-  ['with a rule less', 'rule set', (pod) => rules(pod, (text) => text.replace('policy drop', 'policy accept'))],
-  ['with the rules for another uid', 'rule set', (pod) => rules(pod, (text) => text.replaceAll('424242', '1000'))],
-  [
-    'with another verdict on the line of open ports',
-    'declared ports',
-    (pod) =>
-      rules(pod, (text) =>
-        text.replace(/(\n {4}tcp dport \{[^}]*\}) accept/, '$1 accept comment "x"; meta skuid 0 accept'),
-      ),
-  ],
-  [
-    'with a line of open ports in another chain',
-    'rule set',
-    (pod) =>
-      rules(pod, (text) =>
-        text.replace('    oifname "lo" return\n', '    oifname "lo" return\n    tcp dport { 443 } accept\n'),
-      ),
-  ],
-  [
-    'with the line of open ports moved',
-    'rule set',
-    (pod) =>
-      rules(pod, (text) => {
-        const line = /\n {4}tcp dport \{[^}]*\} accept/.exec(text)![0]
-        return text.replace(line, '').replace('policy drop;', `policy drop;${line}`)
-      }),
-  ],
-  ['with a guard that goes on', 'restartPolicy', (pod) => (guard(pod).restartPolicy = 'Always')],
-  [
-    'with a verify that ends',
-    'restartPolicy',
-    (pod) => {
-      for (const member of ['restartPolicy', 'readinessProbe', 'startupProbe'])
-        Reflect.deleteProperty(verify(pod), member)
-    },
-  ],
-  [
-    'with a sidecar that nothing waits for',
-    'startupProbe',
-    (pod) => Reflect.deleteProperty(sidecar(pod), 'startupProbe'),
-  ],
-  [
-    'with a sidecar without seccomp',
-    'initContainers[*].securityContext',
-    (pod) => (sidecar(pod).securityContext['seccompProfile'] = { type: 'Unconfined' }),
-  ],
-  [
-    'with an agent without seccomp',
-    'securityContext.seccompProfile',
-    ({ spec }) => delete spec.containers[0]!.securityContext['seccompProfile'],
-  ],
-  [
-    'with names resolved by its maker',
-    'initContainers[*].env',
-    (pod) => sidecar(pod).env.push({ name: 'CHAPERONE_RESOLVE', value: 'a:443:203.0.113.9' }),
-  ],
-  [
-    'with the sidecar blind to its node',
-    'initContainers[1].env',
-    (pod) =>
-      Object.assign(
-        sidecar(pod).env.find((each) => each.name === 'CHAPERONE_HOST_IPS')!,
-        { valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } } },
-      ),
-  ],
-  [
-    'with another folder for keys',
-    'initContainers[1].env',
-    (pod) => (sidecar(pod).env.find((each) => each.name === 'CHAPERONE_PRIVATE_DIR')!.value = '/tmp'),
-  ],
-  [
-    'with a volume over the programs of the guard',
-    'volumeMounts',
-    (pod) => {
-      pod.spec.volumes.push({ name: 'chaperone-secret-x', secret: { secretName: 'x' } })
-      guard(pod).volumeMounts = [{ name: 'chaperone-secret-x', mountPath: '/usr/sbin' }]
-    },
-  ],
-  [
-    'with a volume over the program of the sidecar',
-    'volumeMounts',
-    (pod) => sidecar(pod).volumeMounts.push({ name: 'chaperone-trust', mountPath: '/app' }),
-  ],
-  [
-    'with keys kept in a claim',
-    'spec.volumes',
-    ({ spec }) => {
-      spec.volumes = spec.volumes.map((each) =>
-        (each as { name: string }).name === 'chaperone-private'
-          ? { name: 'chaperone-private', persistentVolumeClaim: { claimName: 'x' } }
-          : each,
-      )
-    },
-  ],
-  [
-    'with the credential of the sidecar as a volume',
-    'spec.volumes[*].secret',
-    ({ spec }) => spec.volumes.push({ name: 'mine', secret: { secretName: 'orders-db' } }),
-  ],
-  [
-    'with the credential of the sidecar as a variable',
-    'secretKeyRef',
-    ({ spec }) =>
-      spec.containers[0]!.env.push({ name: 'P', valueFrom: { secretKeyRef: { name: 'orders-db', key: 'password' } } }),
-  ],
-  [
-    'with the credential of the sidecar as variables',
-    'secretRef',
-    ({ spec }) => Object.assign(spec.containers[0]!, { envFrom: [{ secretRef: { name: 'orders-db' } }] }),
-  ],
-  [
-    'with a guard that has more than NET_ADMIN',
-    'initContainers[*].securityContext',
-    (pod) => (guard(pod).securityContext['capabilities'] = { drop: ['ALL'], add: ['NET_ADMIN', 'SYS_ADMIN'] }),
-  ],
-  [
-    'with a sidecar that has a capability',
-    'initContainers[*].securityContext',
-    (pod) => (sidecar(pod).securityContext['capabilities'] = { drop: ['ALL'], add: ['NET_RAW'] }),
-  ],
-  [
-    'with a writable sidecar',
-    'initContainers[*].securityContext',
-    (pod) => (sidecar(pod).securityContext['readOnlyRootFilesystem'] = false),
-  ],
-  [
-    'with a verify in the place of the sidecar',
-    'runAsUser',
-    (pod) => (verify(pod).securityContext['runAsUser'] = 424_242),
-  ],
-  [
-    'with a well-known uid',
-    'runAsUser',
-    (pod) => {
-      for (const each of [guard(pod), sidecar(pod)]) each.securityContext['runAsUser'] = 1337
-      verify(pod).securityContext['runAsUser'] = 1336
-      rules(pod, (text) => text.replaceAll('424242', '1337'))
-      pod.metadata.annotations['chaperone.dev/proxy-uid'] = '1337'
-    },
-  ],
-  [
-    'with options for the sidecar’s Node',
-    'initContainers[*].env',
-    (pod) => sidecar(pod).env.push({ name: 'NODE_OPTIONS', value: '--inspect' }),
-  ],
-  [
-    'with settings from elsewhere',
-    'initContainers[*].env',
-    (pod) => Object.assign(sidecar(pod), { envFrom: [{ configMapRef: { name: 'x' } }] }),
-  ],
-  [
-    'with another operator',
-    'initContainers[1].env',
-    (pod) => (sidecar(pod).env.find((each) => each.name === 'CHAPERONE_CONTROL_URL')!.value = 'https://evil'),
-  ],
-  [
-    'with another collector',
-    'initContainers[1].env',
-    (pod) => (sidecar(pod).env.find((each) => each.name === 'CHAPERONE_COLLECTOR_URL')!.value = 'http://evil'),
-  ],
-  [
-    'with two operators',
-    'initContainers[*].env',
-    (pod) => sidecar(pod).env.push({ name: 'CHAPERONE_CONTROL_URL', value: 'https://evil' }),
-  ],
-  [
-    'with a foreign volume in the sidecar',
-    'volumeMounts',
-    (pod) => sidecar(pod).volumeMounts.push({ name: 'work', mountPath: '/app' }),
-  ],
-  [
-    'with a hook in the sidecar',
-    'lifecycle',
-    (pod) => Object.assign(sidecar(pod), { lifecycle: { preStop: { sleep: { seconds: 1 } } } }),
-  ],
-  ['with a fourth container of ours', 'prefix chaperone-', ({ spec }) => (spec.containers[0]!.name = 'chaperone-x')],
-  ['with a token for every container', 'volumeMounts', ({ spec }) => (spec['automountServiceAccountToken'] = true)],
-  [
-    'with default capabilities',
-    'securityContext.capabilities.drop',
-    ({ spec }) => delete spec.containers[0]!.securityContext['capabilities'],
-  ],
-  [
-    'with the chance to gain privileges',
-    'securityContext.allowPrivilegeEscalation',
-    ({ spec }) => delete spec.containers[0]!.securityContext['allowPrivilegeEscalation'],
-  ],
-  [
-    'with the uid of the sidecar in a container',
-    'securityContext.runAsUser',
-    ({ spec }) => (spec.containers[0]!.securityContext['runAsUser'] = 424_242),
-  ],
-  [
-    'with the uid of the sidecar for the pod',
-    'securityContext.runAsUser',
-    ({ spec }) => (spec.securityContext = { runAsUser: 424_242 }),
-  ],
-  [
-    'with the keys of the sidecar mounted',
-    'volumeMounts',
-    ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-private', mountPath: '/x' }),
-  ],
-  [
-    'with the reports of verify mounted',
-    'volumeMounts',
-    ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-verify', mountPath: '/x' }),
-  ],
-  [
-    'with reports from a Secret',
-    'spec.volumes',
-    ({ spec }) => {
-      spec.volumes = spec.volumes.map((each) =>
-        (each as { name: string }).name === 'chaperone-verify'
-          ? { name: 'chaperone-verify', secret: { secretName: 'x' } }
-          : each,
-      )
-    },
-  ],
-  [
-    'with a volume over the program of verify',
-    'volumeMounts',
-    (pod) => verify(pod).volumeMounts.push({ name: 'chaperone-verify', mountPath: '/app' }),
-  ],
-  [
-    'with its audit log mounted',
-    'volumeMounts',
-    ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-audit', mountPath: '/x', readOnly: true }),
-  ],
-  [
-    'with the trust bundle writable',
-    'volumeMounts',
-    ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-trust', mountPath: '/x' }),
-  ],
-]
 
 const bare = {
   apiVersion: 'v1',
@@ -384,11 +61,52 @@ const createPods: readonly HostileRequest[] = [
     names: 'claims a session',
     call: create(claiming({ labels: { 'chaperone.dev/session': 'devin' } })),
   },
-  ...forged.map(([title, names, change]) => ({
+  {
+    policy: 'chaperone-pods',
+    title: 'a bare pod that claims a mode',
+    names: 'claims a session',
+    call: create(claiming({ labels: { 'chaperone.dev/interception': 'Proxy' } })),
+  },
+  {
+    policy: 'chaperone-pods',
+    title: 'a pod without guard where the namespace does not say so',
+    names: 'chaperone-guard, chaperone-sidecar, chaperone-verify are not its first init containers',
+    call: create(injectedPod('x', undefined, 'Proxy')),
+  },
+  {
+    policy: 'chaperone-pods',
+    title: 'a pod with a guard where the namespace says that there is none',
+    names: 'chaperone-sidecar, chaperone-verify are not its first init containers',
+    interception: 'Proxy',
+    call: create(injectedPod('x')),
+  },
+  {
+    policy: 'chaperone-pods',
+    title: 'an injected pod where the namespace names a mode that there is not',
+    names: 'expected Transparent or Proxy',
+    interception: 'proxy',
+    call: create(injectedPod('x', ({ metadata }) => (metadata.labels['chaperone.dev/interception'] = 'proxy'))),
+  },
+  {
+    policy: 'chaperone-pods',
+    title: 'a pod that is not injected, where that is required, in mode Proxy',
+    names: 'spec.initContainers',
+    injection: 'required',
+    interception: 'Proxy',
+    call: create(bare),
+  },
+  ...[...forged, ...forgedGuards].map(([title, names, change]) => ({
     policy: 'chaperone-pods',
     title: `a pod ${title}`,
     names,
     call: create(injectedPod('x', change)),
+  })),
+  ...[...forged, ...forgedProxies, ...hazards, ...proxyHazards].map(([title, names, change]) => ({
+    policy: 'chaperone-pods',
+    title: `a pod in mode Proxy ${title}`,
+    names,
+    interception: 'Proxy',
+    call: create(injectedPod('x', change, 'Proxy')),
   })),
   ...hazards.map(([title, names, change]) => ({
     policy: 'chaperone-pods',
@@ -409,11 +127,14 @@ const collections: readonly (readonly [kind: string, api: string, policy: string
   ['CronJob', '/apis/batch/v1', 'chaperone-cronjobs'],
 ]
 
+const everywhere = hazards.map((hazard) => ({ hazard, place: {} }))
+const inModeProxy = proxyHazards.map((hazard) => ({ hazard, place: { interception: 'Proxy' } }))
 const createWorkloads: readonly HostileRequest[] = collections.flatMap(([kind, api, policy]) =>
-  hazards.map(([title, names, change]) => ({
+  [...everywhere, ...inModeProxy].map(({ hazard: [title, names, change], place }) => ({
     policy,
     title: `a ${kind} with ${title}`,
     names,
+    ...place,
     call: (namespace: string) => ({
       method: 'POST',
       path: `${api}/namespaces/${namespace}/${kind.toLowerCase()}s?${dryRun}`,
@@ -450,6 +171,20 @@ const changes: readonly HostileRequest[] = [
     names: 'spec.initContainers[*].image',
     call: patch('agent', { spec: { initContainers: [{ name, image: 'evil' }] } }),
   })),
+  ...['chaperone-sidecar', 'chaperone-verify'].map((name) => ({
+    policy: 'chaperone-pod-updates',
+    title: `another image for ${name} in mode Proxy`,
+    names: 'spec.initContainers[*].image',
+    interception: 'Proxy',
+    call: patch('agent', { spec: { initContainers: [{ name, image: 'evil' }] } }),
+  })),
+  {
+    policy: 'chaperone-pod-updates',
+    title: 'another mode',
+    names: 'metadata.labels',
+    interception: 'Proxy',
+    call: patch('agent', { metadata: { labels: { 'chaperone.dev/interception': null } } }),
+  },
   {
     policy: 'chaperone-pod-updates',
     title: 'less memory for the sidecar',
@@ -546,7 +281,30 @@ export const honestRequests: readonly Omit<HostileRequest, 'policy' | 'names'>[]
     ),
   },
   { title: 'an injected pod where that is required', injection: 'required', call: create(injectedPod('x')) },
+  { title: 'an injected pod in mode Proxy', interception: 'Proxy', call: create(injectedPod('x', undefined, 'Proxy')) },
+  {
+    title: 'an injected pod in mode Proxy where injection is required',
+    injection: 'required',
+    interception: 'Proxy',
+    call: create(injectedPod('x', undefined, 'Proxy')),
+  },
+  {
+    title: 'an injected pod where the mode is spelled out',
+    interception: 'Transparent',
+    call: create(injectedPod('x')),
+  },
   { title: 'a pod that no session selects', call: create(bare) },
+  { title: 'a pod that no session selects in a mode that there is not', interception: 'proxy', call: create(bare) },
+  {
+    title: 'another image for the agent in mode Proxy',
+    interception: 'Proxy',
+    call: patch('agent', { spec: { containers: [{ name: 'main', image: 'agent:2' }] } }),
+  },
+  {
+    title: 'a label of the user in mode Proxy',
+    interception: 'Proxy',
+    call: patch('agent', { metadata: { labels: { team: 'a' } } }),
+  },
   { title: 'a pod where nothing is injected', injection: 'none', call: create(bare) },
   {
     title: 'an injected pod with volumes of the pod and of the platform',

@@ -1,8 +1,13 @@
+import type { Interception } from '@chaperone/api'
 import { inject, type Pod } from '@chaperone/operator/inject'
 import { release } from './rendered-chart.ts'
 
 /** An ordinary pod as the webhook injects it; `change` may break it afterwards, as somebody could while the webhook is away. */
-export function injectedPod(name: string, change: (pod: HostilePod) => void = () => undefined): object {
+export function injectedPod(
+  name: string,
+  change: (pod: HostilePod) => void = () => undefined,
+  interception: Interception = 'Transparent',
+): object {
   const pod: Pod = inject(
     {
       apiVersion: 'v1',
@@ -24,13 +29,15 @@ export function injectedPod(name: string, change: (pod: HostilePod) => void = ()
       resources: { requests: { cpu: '50m', memory: '128Mi' }, limits: { memory: '256Mi' } },
       auditMaxBytes: 268_435_456,
       verifyPeriodSeconds: 300,
+      interception,
       proxyUid: 424_242,
       session: { name: 'devin', uid: 'u-1', policyHash: 'h' },
       credentialSecrets: ['orders-db'],
       serviceAccountToken: true,
     },
   )
-  const copy = structuredClone(pod) as unknown as HostilePod
+  // Not structuredClone: what containers share would be changed in all of them.
+  const copy = JSON.parse(JSON.stringify(pod)) as HostilePod
   change(copy)
   return copy
 }

@@ -1,6 +1,7 @@
 {{- /*
 What would let a pod's containers around the sidecar, or reach out for them from the node. Validations over
-variables.spec (a PodSpec) and variables.agents (containers that are not ours), in force where `variables.contained`.
+variables.spec (a PodSpec) and variables.agents (containers that are not ours), in force where `variables.contained`;
+`variables.proxied`: clients are told of a proxy there.
 The webhook refuses the same, all at once and with indexes (packages/operator/src/inject/refusals).
 */ -}}
 {{- define "chaperone.hazards" -}}
@@ -50,6 +51,19 @@ The webhook refuses the same, all at once and with indexes (packages/operator/sr
     !variables.contained || variables.agents.all(c, [c.?lifecycle.?postStart, c.?lifecycle.?preStop].all(h,
     h.?httpGet.?host.orValue('') == '' && h.?tcpSocket.?host.orValue('') == ''))
   message: "chaperone: the node calls the pod and no other host (lifecycle.postStart, lifecycle.preStop: httpGet.host, tcpSocket.host)"
+- expression: >-
+    !variables.contained || !variables.proxied || variables.agents.all(c, c.?env.orValue([]).all(e,
+    {{ include "chaperone.proxyVariables" . }}.all(v, !v.startsWith(e.name + '=') || v == e.name + '=' + e.?value.orValue(''))
+    && (e.name != 'JAVA_TOOL_OPTIONS' || !e.?value.orValue('').replace('{{ include "chaperone.javaProxy" . }}', '').matches('(?i)(https?[.]proxy|socksProxy|nonProxyHosts)'))))
+  message: "chaperone: clients are led to the sidecar, and to no other proxy (env)"
+{{- end }}
+
+{{- /* What the sidecar is to clients where there is no guard: packages/api/src/proxy-variables.ts. */ -}}
+{{- define "chaperone.proxyVariables" -}}
+['HTTP_PROXY=http://127.0.0.1:15002', 'http_proxy=http://127.0.0.1:15002', 'HTTPS_PROXY=http://127.0.0.1:15002', 'https_proxy=http://127.0.0.1:15002', 'ALL_PROXY=http://127.0.0.1:15002', 'all_proxy=http://127.0.0.1:15002', 'NO_PROXY=localhost,127.0.0.1,::1', 'no_proxy=localhost,127.0.0.1,::1', 'NODE_USE_ENV_PROXY=1']
+{{- end }}
+{{- define "chaperone.javaProxy" -}}
+-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=15002 -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=15002
 {{- end }}
 
 {{- /* More for templates. Of injected pods the policy asks for the opposite in so many words. */ -}}

@@ -9,7 +9,6 @@ import type { AdmissionOutcome, AdmissionRequest } from './review.ts'
 export interface PodHandlerPorts extends JudgePodPorts {
   /** Whether sessions and policies have been read; before that nothing can be judged. */
   readonly synced: () => boolean
-  readonly namespaceLabels: (namespace: string) => Promise<Readonly<Record<string, string>>>
   readonly settings: () => InstallationSettings
   /** A fresh uid in [100 000, 2³¹ − 1). */
   readonly drawUid: () => number
@@ -36,12 +35,13 @@ export function createPodHandler(ports: PodHandlerPorts): (request: AdmissionReq
       case 'uncontainable':
         return deny(`this pod cannot be contained: ${judgement.problems.join('; ')}`)
       case 'containable': {
-        const { policy, credentialSecrets, serviceAccountToken } = judgement
+        const { policy, interception, credentialSecrets, serviceAccountToken } = judgement
         return {
           kind: 'mutate',
           warnings: trustWarnings(pod),
           object: inject(pod, {
             ...ports.settings(),
+            interception,
             proxyUid: freshUid(pod, ports.drawUid),
             session: { name: policy.session.name, uid: policy.session.uid, policyHash: policy.hash },
             credentialSecrets,

@@ -91,6 +91,7 @@ describe('the patch of an answer', () => {
           resources: { requests: {}, limits: {} },
           auditMaxBytes: 1,
           verifyPeriodSeconds: 300,
+          interception: 'Transparent',
           proxyUid: 424242,
           session: { name: 'devin', uid: 'u', policyHash: 'h' },
           credentialSecrets: ['orders-db'],

@@ -132,6 +132,48 @@ describe('a review', () => {
     expect(await pods(pod({ spec: { serviceAccountName: 'admin' } }))).toMatchObject(refused('spec.serviceAccountName'))
   })
 
+  describe('in a namespace that', () => {
+    const interception = 'chaperone.dev/interception'
+    const enforce = 'pod-security.kubernetes.io/enforce'
+    const inNamespace = (more: Record<string, string>) =>
+      setUp({ namespaceLabels: () => Promise.resolve({ 'chaperone.dev/injection': 'enabled', ...more }) })
+    const namesOf = async (more: Record<string, string>) =>
+      applyPatch(pod(), await inNamespace(more).pods(pod())).spec.initContainers?.map(({ name }) => name)
+
+    test('chooses mode Proxy, a pod has no guard; in any other it has one', async () => {
+      expect(await namesOf({ [interception]: 'Proxy' })).toEqual(['chaperone-sidecar', 'chaperone-verify'])
+      expect((await namesOf({ [interception]: 'Transparent' }))?.[0]).toBe('chaperone-guard')
+      expect((await namesOf({}))?.[0]).toBe('chaperone-guard')
+    })
+
+    test.each(['proxy', 'None', ''])('chooses a mode that there is not, %j, a pod is refused', async (value) => {
+      expect(await inNamespace({ [interception]: value }).pods(pod())).toMatchObject(
+        refused('namespace "agents": label chaperone.dev/interception: expected Transparent or Proxy'),
+      )
+    })
+
+    test.each(['baseline', 'restricted'])(
+      'enforces %s, a pod with a guard is refused by a way out',
+      async (standard) => {
+        expect(await inNamespace({ [enforce]: standard }).pods(pod())).toMatchObject(
+          refused(new RegExp(`standard ${standard}.*kubectl label namespace agents ${interception}=Proxy`)),
+        )
+        expect((await inNamespace({ [enforce]: standard, [interception]: 'Proxy' }).pods(pod())).allowed).toBe(true)
+        expect((await inNamespace({ [enforce]: 'privileged' }).pods(pod())).allowed).toBe(true)
+        expect(await inNamespace({ [enforce]: standard }).pods(pod({ labels: { app: 'web' } }))).toMatchObject({
+          allowed: true,
+        })
+      },
+    )
+
+    test('chooses mode Proxy, a pod with a proxy of its own is refused by the field', async () => {
+      const containers = [{ name: 'main', env: [{ name: 'HTTPS_PROXY', value: 'http://mine' }] }]
+      expect(await inNamespace({ [interception]: 'Proxy' }).pods(pod({ spec: { containers } }))).toMatchObject(
+        refused('spec.containers\\[0\\].env\\[0\\]'),
+      )
+    })
+  })
+
   test('of a pod before the sessions have been read is refused, to be retried', async () => {
     expect(await setUp({ synced: () => false }).pods(pod())).toMatchObject(refused('retry'))
   })

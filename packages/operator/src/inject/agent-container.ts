@@ -1,4 +1,5 @@
 import { isReserved, type Container, type EnvVar } from './pod.ts'
+import { withProxyEnv } from './proxy-env.ts'
 import { volumeNames, type InjectSettings } from './settings.ts'
 import { withTrustEnv } from './trust-env.ts'
 import { trustMounts } from './trust-mounts.ts'
@@ -20,12 +21,14 @@ const kubernetesEnv: readonly EnvVar[] = [
  */
 export function agentContainer(
   container: Container,
-  { serviceAccountToken }: Pick<InjectSettings, 'serviceAccountToken'>,
+  { interception, serviceAccountToken }: Pick<InjectSettings, 'interception' | 'serviceAccountToken'>,
 ): Container {
+  const trusting = withTrustEnv(container)
+  const env = interception === 'Proxy' ? withProxyEnv(trusting) : trusting
   const mounts = (container.volumeMounts ?? []).filter((mount) => !isReserved(mount.name) && !isTokenVolume(mount.name))
   return {
     ...container,
-    env: serviceAccountToken ? withMissing(withTrustEnv(container), kubernetesEnv) : withTrustEnv(container),
+    env: serviceAccountToken ? withMissing(env, kubernetesEnv) : env,
     volumeMounts: [
       ...mounts,
       ...trustMounts(mounts),
@@ -45,20 +48,4 @@ export function agentContainer(
 function withMissing(env: readonly EnvVar[], more: readonly EnvVar[]): EnvVar[] {
   const names = new Set(env.map(({ name }) => name))
   return [...env, ...more.filter(({ name }) => !names.has(name))]
-}
-
-/** Ports that peers may connect to: declared TCP ports and what probes and hooks name, which the node calls. */
-export function inboundPorts(containers: readonly Container[]): number[] {
-  return containers.flatMap((container) => {
-    const declared = (container.ports ?? [])
-      .filter((port) => (port.protocol ?? 'TCP') === 'TCP')
-      .map((port) => port.containerPort)
-    const probes = [container.livenessProbe, container.readinessProbe, container.startupProbe]
-    const called = [...probes, container.lifecycle?.postStart, container.lifecycle?.preStop].flatMap((handler) => [
-      handler?.httpGet?.port,
-      handler?.tcpSocket?.port,
-    ])
-    const grpc = probes.map((probe) => probe?.grpc?.port)
-    return [...declared, ...[...called, ...grpc].filter((port) => typeof port === 'number')]
-  })
 }

@@ -14,6 +14,7 @@ const settings: InjectSettings = {
   resources: { requests: { cpu: '50m', memory: '96Mi' }, limits: { memory: '256Mi' } },
   auditMaxBytes: 268435456,
   verifyPeriodSeconds: 300,
+  interception: 'Transparent',
   proxyUid: 424242,
   session: { name: 'devin', uid: 'u-1', policyHash: 'h' },
   credentialSecrets: ['orders-db'],
@@ -193,5 +194,66 @@ describe('inject', () => {
         expect(result.spec.containers[0]!.volumeMounts).toEqual(injected.spec.containers[0]!.volumeMounts)
       }),
     )
+  })
+})
+
+describe('inject in mode Proxy', () => {
+  const proxied: InjectSettings = { ...settings, interception: 'Proxy' }
+  const injected = inject(agent, proxied)
+  const url = 'http://127.0.0.1:15002'
+  const valuesOf = (name: string, pod = injected) =>
+    [...pod.spec.initContainers!.slice(2), ...pod.spec.containers].map(
+      ({ env }) => env?.filter((each) => each.name === name).map(({ value }) => value) ?? [],
+    )
+
+  test('there is no guard, and nothing of ours has a capability', () => {
+    expect(injected.spec.initContainers?.map(({ name }) => name)).toEqual([
+      'chaperone-sidecar',
+      'chaperone-verify',
+      'setup',
+    ])
+    expect(isInjected(injected)).toBe(true)
+    expect(JSON.stringify(injected)).not.toContain('NET_ADMIN')
+  })
+
+  test('the pod says so, and only then: no pod chooses for itself', () => {
+    const label = { 'chaperone.dev/interception': 'Proxy' }
+    expect(injected.metadata.labels).toMatchObject(label)
+    const chooser = { ...agent, metadata: { ...agent.metadata, labels: { ...agent.metadata.labels, ...label } } }
+    expect(inject(chooser, settings)).toEqual(inject(agent, settings))
+    expect(inject(chooser, settings).metadata.labels).not.toMatchObject(label)
+  })
+
+  test.each(['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'http_proxy', 'https_proxy', 'all_proxy'])(
+    'every container of the agent is told of the sidecar by %s, once',
+    (name) => {
+      expect(valuesOf(name)).toEqual([[url], [url]])
+    },
+  )
+
+  test('Node reads them, and servers of the agent need no proxy', () => {
+    expect(valuesOf('NODE_USE_ENV_PROXY')).toEqual([['1'], ['1']])
+    expect(valuesOf('no_proxy')[0]?.[0]?.split(',')).toEqual(['localhost', '127.0.0.1', '::1'])
+  })
+
+  test('Java is told of it too, beside its options', () => {
+    const env = [{ name: 'JAVA_TOOL_OPTIONS', value: '-Xmx64m' }]
+    const java = inject({ ...agent, spec: { containers: [{ name: 'main', env }] } }, proxied)
+    expect(valuesOf('JAVA_TOOL_OPTIONS', java)).toEqual([
+      [expect.stringMatching(/^-Xmx64m .*trustStore=.* -Dhttps\.proxyHost=127\.0\.0\.1 -Dhttps\.proxyPort=15002$/)],
+    ])
+    expect(inject(java, proxied)).toEqual(java)
+  })
+
+  test('sidecar and verify know that there is no redirect', () => {
+    for (const container of injected.spec.initContainers!.slice(0, 2))
+      expect(container.env).toContainEqual({ name: 'CHAPERONE_INTERCEPTION', value: 'Proxy' })
+    expect(injected.spec.initContainers![1]!.env).toContainEqual({ name: 'HTTPS_PROXY', value: url })
+    expect(JSON.stringify(inject(agent, settings))).not.toMatch(/PROXY|INTERCEPTION/)
+  })
+
+  test('injecting twice gives what injecting once gives, also where there was a guard in between', () => {
+    expect(inject(injected, proxied)).toEqual(injected)
+    expect(inject(inject(agent, settings), proxied)).toEqual(injected)
   })
 })

@@ -1,14 +1,15 @@
 import { annotations, containerNames, labels } from '@chaperone/api'
-import { agentContainer, inboundPorts, isTokenVolume } from './agent-container.ts'
+import { agentContainer, isTokenVolume } from './agent-container.ts'
 import { guardContainer } from './containers/guard.ts'
 import { sidecarContainer } from './containers/sidecar.ts'
 import { verifyContainer } from './containers/verify.ts'
+import { inboundPorts } from './inbound-ports.ts'
 import { isReserved, type Pod } from './pod.ts'
 import type { InjectSettings } from './settings.ts'
 import { ourVolumes } from './volumes.ts'
 
 /**
- * The pod with guard, sidecar and verify as its first init containers. Pure, on raw JSON, strip-then-add: injecting
+ * The pod with guard (unless clients are told of a proxy), sidecar and verify as its first init containers. Pure, on raw JSON, strip-then-add: injecting
  * twice gives what injecting once gives. Call `refusals` first; this never judges.
  */
 export function inject(pod: Pod, settings: InjectSettings): Pod {
@@ -22,7 +23,12 @@ export function inject(pod: Pod, settings: InjectSettings): Pod {
     ...pod,
     metadata: {
       ...pod.metadata,
-      labels: { ...pod.metadata.labels, [labels.session]: settings.session.name, [labels.injected]: 'true' },
+      labels: {
+        ...withoutInterception(pod.metadata.labels),
+        [labels.session]: settings.session.name,
+        [labels.injected]: 'true',
+        ...(settings.interception === 'Proxy' ? { [labels.interception]: 'Proxy' } : {}),
+      },
       annotations: {
         // kubectl exec and logs would otherwise land in the sidecar.
         ...(first === undefined ? {} : { 'kubectl.kubernetes.io/default-container': first.name }),
@@ -36,10 +42,7 @@ export function inject(pod: Pod, settings: InjectSettings): Pod {
       ...pod.spec,
       automountServiceAccountToken: false,
       initContainers: [
-        guardContainer(
-          settings,
-          inboundPorts([...containers, ...initContainers.filter((container) => container.restartPolicy === 'Always')]),
-        ),
+        ...(settings.interception === 'Transparent' ? [guardContainer(settings, inboundPorts(pod.spec))] : []),
         sidecarContainer(settings),
         verifyContainer(settings),
         ...initContainers,
@@ -50,12 +53,15 @@ export function inject(pod: Pod, settings: InjectSettings): Pod {
   }
 }
 
+/** No pod chooses for itself. */
+function withoutInterception(given: Record<string, string> = {}): Record<string, string> {
+  return Object.fromEntries(Object.entries(given).filter(([name]) => name !== labels.interception))
+}
+
 /** True for a pod whose first init containers are ours, in order. */
 export function isInjected(pod: Pod): boolean {
-  const [guard, sidecar, verify] = pod.spec.initContainers ?? []
-  return (
-    guard?.name === containerNames.guard &&
-    sidecar?.name === containerNames.sidecar &&
-    verify?.name === containerNames.verify
-  )
+  const { guard, sidecar, verify } = containerNames
+  const names = (pod.spec.initContainers ?? []).map(({ name }) => name)
+  const ours = pod.metadata.labels?.[labels.interception] === 'Proxy' ? [sidecar, verify] : [guard, sidecar, verify]
+  return ours.every((name, index) => names[index] === name)
 }

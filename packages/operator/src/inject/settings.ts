@@ -1,3 +1,4 @@
+import type { Interception } from '@chaperone/api'
 import { sha256Hex } from '@chaperone/core'
 
 /** What is the same for every pod of the installation. */
@@ -20,6 +21,8 @@ export interface InstallationSettings {
 
 /** What the webhook knows besides the pod: the same settings give the same pod. */
 export interface InjectSettings extends InstallationSettings {
+  /** As the label of the namespace says. */
+  readonly interception: Interception
   /** The only uid whose traffic may leave the pod; drawn at random for each pod. */
   readonly proxyUid: number
   readonly session: { readonly name: string; readonly uid: string; readonly policyHash: string }

@@ -46,6 +46,7 @@ describe('who applies a pod is warned', () => {
       resources: { requests: {}, limits: {} },
       auditMaxBytes: 1,
       verifyPeriodSeconds: 300,
+      interception: 'Transparent' as const,
       proxyUid: 424242,
       session: { name: 'devin', uid: 'u-1', policyHash: 'h' },
       credentialSecrets: [],

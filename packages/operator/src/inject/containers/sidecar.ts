@@ -1,6 +1,7 @@
 import { containerNames, serviceAccountFolder } from '@chaperone/api'
 import { sidecarPorts } from '@chaperone/guard'
 import type { Container, EnvVar } from '../pod.ts'
+import { interceptionEnv } from '../proxy-env.ts'
 import { credentialVolume, paths, volumeNames, type InjectSettings } from '../settings.ts'
 import { restricted } from './restricted.ts'
 
@@ -31,6 +32,7 @@ export function sidecarContainer(settings: InjectSettings): Container {
       fieldEnv('CHAPERONE_POD_UID', 'metadata.uid'),
       fieldEnv('CHAPERONE_SERVICE_ACCOUNT', 'spec.serviceAccountName'),
       fieldEnv('CHAPERONE_HOST_IPS', 'status.hostIPs'),
+      ...interceptionEnv(settings.interception),
     ],
     ports: [{ name: 'chaperone', containerPort: sidecarPorts.health, protocol: 'TCP' }],
     startupProbe: {

@@ -91,3 +91,47 @@ test('what injection replaces or removes is not judged', () => {
   const initContainers = [{ name: 'chaperone-guard', securityContext: { privileged: true } }]
   expect(refusals(pod({ volumes, initContainers }))).toEqual([])
 })
+
+const proxyUrl = 'http://127.0.0.1:15002'
+
+test.each([
+  ['HTTPS_PROXY', 'http://proxy.example:3128'],
+  ['https_proxy', ''],
+  ['ALL_PROXY', 'socks5://127.0.0.1:1080'],
+  ['no_proxy', '.svc'],
+  ['NODE_USE_ENV_PROXY', '0'],
+  ['JAVA_TOOL_OPTIONS', '-Dhttps.proxyHost=proxy.example'],
+  ['JAVA_TOOL_OPTIONS', '-Dhttp.nonProxyHosts=*'],
+  ['JAVA_TOOL_OPTIONS', '-DsocksProxyHost=proxy.example'],
+])('where clients are told of the sidecar, a pod that sets %s to %j is refused, not overwritten', (name, value) => {
+  const own = pod(
+    {},
+    {
+      env: [
+        { name: 'X', value: '1' },
+        { name, value },
+      ],
+    },
+  )
+  expect(refusals(own, [], 'Proxy')).toEqual([
+    expect.stringMatching(/^spec\.containers\[0\]\.env\[1\]: must not set a proxy/),
+  ])
+  expect(refusals(own)).toEqual([])
+})
+
+test('a proxy whose value nobody can read is refused as well', () => {
+  const valueFrom = { configMapKeyRef: { name: 'settings', key: 'proxy' } }
+  expect(refusals(pod({}, { env: [{ name: 'HTTP_PROXY', valueFrom }] }), [], 'Proxy')).toHaveLength(1)
+})
+
+test('what injection itself has set is not refused when the webhook is asked again', () => {
+  const env = [
+    { name: 'HTTPS_PROXY', value: proxyUrl },
+    {
+      name: 'JAVA_TOOL_OPTIONS',
+      value:
+        '-Xmx1g -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=15002 -Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=15002',
+    },
+  ]
+  expect(refusals(pod({}, { env }), [], 'Proxy')).toEqual([])
+})

@@ -1,5 +1,7 @@
+import type { Interception } from '@chaperone/api'
 import { isReserved, type Pod, type PodSpec } from '../pod.ts'
 import { containerRefusals } from './container-refusals.ts'
+import { proxyRefusals } from './proxy-refusals.ts'
 import { rivalRefusals } from './rival-refusals.ts'
 import { volumeRefusals } from './volume-refusals.ts'
 
@@ -8,7 +10,11 @@ import { volumeRefusals } from './volume-refusals.ts'
  * chart's ValidatingAdmissionPolicies (templates/_hazards.tpl) say the same when this webhook is away.
  * `credentialSecrets`: Secrets that only the sidecar may read.
  */
-export function refusals(pod: Pod, credentialSecrets: readonly string[] = []): string[] {
+export function refusals(
+  pod: Pod,
+  credentialSecrets: readonly string[] = [],
+  interception: Interception = 'Transparent',
+): string[] {
   const { spec } = pod
   const containers = [
     ...spec.containers.map((container, index) => ({ container, field: `spec.containers[${index}]` })),
@@ -25,7 +31,10 @@ export function refusals(pod: Pod, credentialSecrets: readonly string[] = []): s
     ...containers
       // Init containers with reserved names are replaced by ours.
       .filter(({ container }) => !isReserved(container.name))
-      .flatMap(({ container, field }) => containerRefusals(container, field, credentialSecrets)),
+      .flatMap(({ container, field }) => [
+        ...containerRefusals(container, field, credentialSecrets),
+        ...(interception === 'Proxy' ? proxyRefusals(container, field) : []),
+      ]),
   ]
 }
 

@@ -1,0 +1,389 @@
+import type { HostileContainer, HostilePod } from './injected-pod.ts'
+
+const named =
+  (name: string) =>
+  ({ spec }: HostilePod): HostileContainer =>
+    spec.initContainers.find((container) => container.name === name)!
+const [guard, sidecar, verify] = ['chaperone-guard', 'chaperone-sidecar', 'chaperone-verify'].map(named) as [
+  (pod: HostilePod) => HostileContainer,
+  (pod: HostilePod) => HostileContainer,
+  (pod: HostilePod) => HostileContainer,
+]
+const setting = (container: HostileContainer, name: string) => container.env.find((each) => each.name === name)!
+export const rules = (pod: HostilePod, change: (text: string) => string): void => {
+  guard(pod).command![1] = change(guard(pod).command![1]!)
+}
+
+/** What it is, what the refusal names, how it is done. */
+export type Forgery = readonly [title: string, names: string, change: (pod: HostilePod) => void]
+
+/** An injected pod that was changed before it was sent; in either mode. */
+export const forged: readonly Forgery[] = [
+  [
+    'without verify, claiming to be injected',
+    'not its first init containers',
+    ({ spec }) => (spec.initContainers = spec.initContainers.filter(({ name }) => name !== 'chaperone-verify')),
+  ],
+  ['with a container of its own first', 'not its first init containers', ({ spec }) => spec.initContainers.reverse()],
+  ['without the label of its session', 'metadata.labels', (pod) => delete pod.metadata.labels['chaperone.dev/session']],
+  [
+    'with another uid in its annotation',
+    'metadata.annotations',
+    (pod) => (pod.metadata.annotations['chaperone.dev/proxy-uid'] = '1'),
+  ],
+  ['with a sidecar of another image', 'initContainers[*].image', (pod) => (sidecar(pod).image = 'evil')],
+  ['with a verify of another image', 'initContainers[*].image', (pod) => (verify(pod).image = 'evil')],
+  [
+    'with a sidecar that ends',
+    'restartPolicy',
+    (pod) => {
+      for (const member of ['restartPolicy', 'livenessProbe', 'readinessProbe', 'startupProbe'])
+        Reflect.deleteProperty(sidecar(pod), member)
+    },
+  ],
+  ['with another program as the sidecar', 'command', (pod) => (sidecar(pod).command = ['node', '-e', ''])],
+  ['with arguments for the sidecar', 'command', (pod) => (sidecar(pod).args = ['verify'])],
+  ['with another program as verify', 'command', (pod) => (verify(pod).command = ['node', '-e', ''])],
+  ['with arguments for verify', 'command', (pod) => (verify(pod).args = ['version'])],
+  [
+    'that starts without a test',
+    'initContainers[*].restartPolicy, startupProbe, readinessProbe',
+    (pod) => Reflect.deleteProperty(verify(pod), 'startupProbe'),
+  ],
+  [
+    'with a test at its start that tests nothing',
+    'initContainers[*].restartPolicy, startupProbe, readinessProbe',
+    (pod) => (verify(pod).startupProbe!.exec!.command = ['node', '--version']),
+  ],
+  [
+    'that is tested once only',
+    'initContainers[*].restartPolicy, startupProbe, readinessProbe',
+    (pod) => Reflect.deleteProperty(verify(pod), 'readinessProbe'),
+  ],
+  [
+    'with later tests that test nothing',
+    'initContainers[*].restartPolicy, startupProbe, readinessProbe',
+    (pod) => (verify(pod).readinessProbe!.exec!.command = ['node', '--version']),
+  ],
+  [
+    'that is tested once a year',
+    'initContainers[*].restartPolicy, startupProbe, readinessProbe',
+    (pod) => (verify(pod).readinessProbe!.periodSeconds = 31_536_000),
+  ],
+  [
+    'with a sidecar that waits a year for the next test',
+    'initContainers[*].env',
+    (pod) => (setting(sidecar(pod), 'CHAPERONE_VERIFY_PERIOD_SECONDS').value = '31536000'),
+  ],
+  [
+    'with a probe that writes reports',
+    'exec',
+    (pod) => (verify(pod).livenessProbe = { exec: { command: ['node', '-e', ''] } }),
+  ],
+  ...(['livenessProbe', 'readinessProbe', 'startupProbe'] as const).map(
+    (probe) =>
+      [
+        `with a program of others as the ${probe} of the sidecar`,
+        'exec',
+        (pod: HostilePod) => (sidecar(pod)[probe] = { exec: { command: ['node', '-e', ''] } }),
+      ] as const,
+  ),
+  [
+    'with a verify that ends',
+    'restartPolicy',
+    (pod) => {
+      for (const member of ['restartPolicy', 'readinessProbe', 'startupProbe'])
+        Reflect.deleteProperty(verify(pod), member)
+    },
+  ],
+  [
+    'with a sidecar that nothing waits for',
+    'startupProbe',
+    (pod) => Reflect.deleteProperty(sidecar(pod), 'startupProbe'),
+  ],
+  [
+    'with a sidecar without seccomp',
+    'initContainers[*].securityContext',
+    (pod) => (sidecar(pod).securityContext['seccompProfile'] = { type: 'Unconfined' }),
+  ],
+  [
+    'with an agent without seccomp',
+    'securityContext.seccompProfile',
+    ({ spec }) => delete spec.containers[0]!.securityContext['seccompProfile'],
+  ],
+  [
+    'with names resolved by its maker',
+    'initContainers[*].env',
+    (pod) => sidecar(pod).env.push({ name: 'CHAPERONE_RESOLVE', value: 'a:443:203.0.113.9' }),
+  ],
+  [
+    'with the sidecar blind to its node',
+    'initContainers[*].env',
+    (pod) =>
+      Object.assign(setting(sidecar(pod), 'CHAPERONE_HOST_IPS'), {
+        valueFrom: { fieldRef: { fieldPath: 'status.podIPs' } },
+      }),
+  ],
+  [
+    'with another folder for keys',
+    'initContainers[*].env',
+    (pod) => (setting(sidecar(pod), 'CHAPERONE_PRIVATE_DIR').value = '/tmp'),
+  ],
+  [
+    'with a volume over the program of the sidecar',
+    'volumeMounts',
+    (pod) => sidecar(pod).volumeMounts.push({ name: 'chaperone-trust', mountPath: '/app' }),
+  ],
+  [
+    'with keys kept in a claim',
+    'spec.volumes',
+    ({ spec }) => {
+      spec.volumes = spec.volumes.map((each) =>
+        (each as { name: string }).name === 'chaperone-private'
+          ? { name: 'chaperone-private', persistentVolumeClaim: { claimName: 'x' } }
+          : each,
+      )
+    },
+  ],
+  [
+    'with the credential of the sidecar as a volume',
+    'spec.volumes[*].secret',
+    ({ spec }) => spec.volumes.push({ name: 'mine', secret: { secretName: 'orders-db' } }),
+  ],
+  [
+    'with the credential of the sidecar as a variable',
+    'secretKeyRef',
+    ({ spec }) =>
+      spec.containers[0]!.env.push({ name: 'P', valueFrom: { secretKeyRef: { name: 'orders-db', key: 'password' } } }),
+  ],
+  [
+    'with the credential of the sidecar as variables',
+    'secretRef',
+    ({ spec }) => Object.assign(spec.containers[0]!, { envFrom: [{ secretRef: { name: 'orders-db' } }] }),
+  ],
+  [
+    'with a sidecar that has a capability',
+    'initContainers[*].securityContext',
+    (pod) => (sidecar(pod).securityContext['capabilities'] = { drop: ['ALL'], add: ['NET_RAW'] }),
+  ],
+  [
+    'with a writable sidecar',
+    'initContainers[*].securityContext',
+    (pod) => (sidecar(pod).securityContext['readOnlyRootFilesystem'] = false),
+  ],
+  [
+    'with a verify in the place of the sidecar',
+    'runAsUser',
+    (pod) => (verify(pod).securityContext['runAsUser'] = 424_242),
+  ],
+  [
+    'with options for the sidecar’s Node',
+    'initContainers[*].env',
+    (pod) => sidecar(pod).env.push({ name: 'NODE_OPTIONS', value: '--inspect' }),
+  ],
+  [
+    'with settings from elsewhere',
+    'initContainers[*].env',
+    (pod) => Object.assign(sidecar(pod), { envFrom: [{ configMapRef: { name: 'x' } }] }),
+  ],
+  [
+    'with another operator',
+    'initContainers[*].env',
+    (pod) => (setting(sidecar(pod), 'CHAPERONE_CONTROL_URL').value = 'https://evil'),
+  ],
+  [
+    'with another collector',
+    'initContainers[*].env',
+    (pod) => (setting(sidecar(pod), 'CHAPERONE_COLLECTOR_URL').value = 'http://evil'),
+  ],
+  [
+    'with two operators',
+    'initContainers[*].env',
+    (pod) => sidecar(pod).env.push({ name: 'CHAPERONE_CONTROL_URL', value: 'https://evil' }),
+  ],
+  [
+    'with a foreign volume in the sidecar',
+    'volumeMounts',
+    (pod) => sidecar(pod).volumeMounts.push({ name: 'work', mountPath: '/app' }),
+  ],
+  [
+    'with a hook in the sidecar',
+    'lifecycle',
+    (pod) => Object.assign(sidecar(pod), { lifecycle: { preStop: { sleep: { seconds: 1 } } } }),
+  ],
+  ['with a fourth container of ours', 'prefix chaperone-', ({ spec }) => (spec.containers[0]!.name = 'chaperone-x')],
+  ['with a token for every container', 'volumeMounts', ({ spec }) => (spec['automountServiceAccountToken'] = true)],
+  [
+    'with default capabilities',
+    'securityContext.capabilities.drop',
+    ({ spec }) => delete spec.containers[0]!.securityContext['capabilities'],
+  ],
+  [
+    'with the chance to gain privileges',
+    'securityContext.allowPrivilegeEscalation',
+    ({ spec }) => delete spec.containers[0]!.securityContext['allowPrivilegeEscalation'],
+  ],
+  [
+    'with the uid of the sidecar in a container',
+    'securityContext.runAsUser',
+    ({ spec }) => (spec.containers[0]!.securityContext['runAsUser'] = 424_242),
+  ],
+  [
+    'with the uid of the sidecar for the pod',
+    'securityContext.runAsUser',
+    ({ spec }) => (spec.securityContext = { runAsUser: 424_242 }),
+  ],
+  [
+    'with the keys of the sidecar mounted',
+    'volumeMounts',
+    ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-private', mountPath: '/x' }),
+  ],
+  [
+    'with the reports of verify mounted',
+    'volumeMounts',
+    ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-verify', mountPath: '/x' }),
+  ],
+  [
+    'with reports from a Secret',
+    'spec.volumes',
+    ({ spec }) => {
+      spec.volumes = spec.volumes.map((each) =>
+        (each as { name: string }).name === 'chaperone-verify'
+          ? { name: 'chaperone-verify', secret: { secretName: 'x' } }
+          : each,
+      )
+    },
+  ],
+  [
+    'with a volume over the program of verify',
+    'volumeMounts',
+    (pod) => verify(pod).volumeMounts.push({ name: 'chaperone-verify', mountPath: '/app' }),
+  ],
+  [
+    'with its audit log mounted',
+    'volumeMounts',
+    ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-audit', mountPath: '/x', readOnly: true }),
+  ],
+  [
+    'with the trust bundle writable',
+    'volumeMounts',
+    ({ spec }) => spec.containers[0]!.volumeMounts.push({ name: 'chaperone-trust', mountPath: '/x' }),
+  ],
+]
+
+/** More where there is a guard. */
+export const forgedGuards: readonly Forgery[] = [
+  ['with a guard of another image', 'initContainers[*].image', (pod) => (guard(pod).image = 'evil')],
+  ['with a guard that does nothing', 'command', (pod) => (guard(pod).command = ['/usr/sbin/nft', '--version', 'x'])],
+  [
+    'with a rule more',
+    'rule set',
+    (pod) => rules(pod, (text) => text.replace('oifname "lo" accept', 'oifname "lo" accept\n    meta skuid 0 accept')),
+  ],
+  [
+    'with an agent that answers on the health port',
+    'declared ports',
+    (pod) =>
+      rules(pod, (text) =>
+        text
+          .replace(/ {4}tcp sport .*\n/, '')
+          .replace(/( {4}meta skuid != \d+ drop)/, '    tcp sport { 80, 15021 } ct direction reply accept\n$1'),
+      ),
+  ],
+  ['with a rule less', 'rule set', (pod) => rules(pod, (text) => text.replace('policy drop', 'policy accept'))],
+  ['with the rules for another uid', 'rule set', (pod) => rules(pod, (text) => text.replaceAll('424242', '1000'))],
+  [
+    'with another verdict on the line of open ports',
+    'declared ports',
+    (pod) =>
+      rules(pod, (text) =>
+        text.replace(/(\n {4}tcp dport \{[^}]*\}) accept/, '$1 accept comment "x"; meta skuid 0 accept'),
+      ),
+  ],
+  [
+    'with a line of open ports in another chain',
+    'rule set',
+    (pod) =>
+      rules(pod, (text) =>
+        text.replace('    oifname "lo" return\n', '    oifname "lo" return\n    tcp dport { 443 } accept\n'),
+      ),
+  ],
+  [
+    'with the line of open ports moved',
+    'rule set',
+    (pod) =>
+      rules(pod, (text) => {
+        const line = /\n {4}tcp dport \{[^}]*\} accept/.exec(text)![0]
+        return text.replace(line, '').replace('policy drop;', `policy drop;${line}`)
+      }),
+  ],
+  ['with a guard that goes on', 'restartPolicy', (pod) => (guard(pod).restartPolicy = 'Always')],
+  [
+    'with a volume over the programs of the guard',
+    'volumeMounts',
+    (pod) => {
+      pod.spec.volumes.push({ name: 'chaperone-secret-x', secret: { secretName: 'x' } })
+      guard(pod).volumeMounts = [{ name: 'chaperone-secret-x', mountPath: '/usr/sbin' }]
+    },
+  ],
+  [
+    'with a guard that has more than NET_ADMIN',
+    'initContainers[*].securityContext',
+    (pod) => (guard(pod).securityContext['capabilities'] = { drop: ['ALL'], add: ['NET_ADMIN', 'SYS_ADMIN'] }),
+  ],
+  [
+    'with a well-known uid',
+    'runAsUser',
+    (pod) => {
+      for (const each of [guard(pod), sidecar(pod)]) each.securityContext['runAsUser'] = 1337
+      verify(pod).securityContext['runAsUser'] = 1336
+      rules(pod, (text) => text.replaceAll('424242', '1337'))
+      pod.metadata.annotations['chaperone.dev/proxy-uid'] = '1337'
+    },
+  ],
+  [
+    'that is told of a proxy nobody asked for',
+    'initContainers[*].env',
+    (pod) => sidecar(pod).env.push({ name: 'CHAPERONE_INTERCEPTION', value: 'Proxy' }),
+  ],
+  [
+    'that claims to be led by a proxy',
+    'metadata.labels',
+    (pod) => (pod.metadata.labels['chaperone.dev/interception'] = 'Proxy'),
+  ],
+]
+
+/** More where there is none. */
+export const forgedProxies: readonly Forgery[] = [
+  [
+    'without the label of its mode',
+    'metadata.labels',
+    (pod) => delete pod.metadata.labels['chaperone.dev/interception'],
+  ],
+  [
+    'whose sidecar waits for a redirect',
+    'initContainers[*].env',
+    (pod) => (setting(sidecar(pod), 'CHAPERONE_INTERCEPTION').value = 'Transparent'),
+  ],
+  [
+    'whose verify looks elsewhere',
+    'verify looks where clients are led',
+    (pod) => (setting(verify(pod), 'HTTPS_PROXY').value = 'http://203.0.113.9:3128'),
+  ],
+  [
+    'whose agent is not told of the sidecar',
+    'told of the sidecar as their proxy',
+    ({ spec }) => {
+      for (const each of spec.containers) each.env = each.env.filter(({ name }) => name !== 'https_proxy')
+    },
+  ],
+  [
+    'with a well-known uid',
+    'runAsUser',
+    (pod) => {
+      sidecar(pod).securityContext['runAsUser'] = 1337
+      verify(pod).securityContext['runAsUser'] = 1336
+      pod.metadata.annotations['chaperone.dev/proxy-uid'] = '1337'
+    },
+  ],
+]
