@@ -10,7 +10,15 @@ import { createReflector, type KubeClient, type KubeObject, type Reflector, type
 import type { Logger } from 'pino'
 import type { Index } from './binding/session-policy.ts'
 import type { Pod } from './inject/pod.ts'
-import { agentSessions, approvalRequests, clusterEgressPolicies, egressPolicies, pods } from './resources.ts'
+import {
+  agentSessions,
+  approvalRequests,
+  clusterEgressPolicies,
+  egressPolicies,
+  networkPolicies,
+  pods,
+  type NetworkPolicy,
+} from './resources.ts'
 
 /** Everything that the operator watches, and nothing more. */
 export interface ClusterView {
@@ -20,6 +28,8 @@ export interface ClusterView {
   readonly approvals: Reflector<ApprovalRequest>
   /** Pods that carry our label. */
   readonly pods: Reflector<Pod & KubeObject>
+  /** Those of sessions. */
+  readonly networkPolicies: Reflector<NetworkPolicy>
   readonly index: Index
   run(signal: AbortSignal): Promise<void>
 }
@@ -48,13 +58,15 @@ export function createClusterView(ports: {
   const clusterPolicies = follow(clusterEgressPolicies)
   const approvals = follow(approvalRequests)
   const podReflector = follow(pods, labels.injected)
-  const all = [sessions, policies, clusterPolicies, approvals, podReflector]
+  const networkPolicyReflector = follow(networkPolicies, labels.session)
+  const all = [sessions, policies, clusterPolicies, approvals, podReflector, networkPolicyReflector]
   return {
     sessions,
     policies,
     clusterPolicies,
     approvals,
     pods: podReflector,
+    networkPolicies: networkPolicyReflector,
     index: {
       synced: () => all.every((reflector) => reflector.hasSynced()),
       session: (namespace, name) => sessions.store.get(`${namespace}/${name}`),

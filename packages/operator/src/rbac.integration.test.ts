@@ -122,6 +122,7 @@ const everywhere = [
   'events.events.k8s.io: create patch',
   'mutatingwebhookconfigurations.admissionregistration.k8s.io/chaperone: get patch',
   'namespaces: get',
+  'networkpolicies.networking.k8s.io: create list patch watch',
   'pods: get list watch',
   'tokenreviews.authentication.k8s.io: create',
 ]

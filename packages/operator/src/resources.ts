@@ -51,6 +51,17 @@ export const namespaces: Resource = {
   namespaced: false,
 }
 
+export interface NetworkPolicy extends KubeObject {
+  readonly spec: object
+}
+export const networkPolicies: Resource<NetworkPolicy> = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  plural: 'networkpolicies',
+  kind: 'NetworkPolicy',
+  namespaced: true,
+}
+
 export interface Secret extends KubeObject {
   /** Base64. */
   readonly data?: Readonly<Record<string, string>>

@@ -140,7 +140,10 @@ const podStatus = object(
   {
     uid: Type.String({ maxLength: 36, description: 'UID of the pod.' }),
     name: Type.String({ maxLength: 253, description: 'Name of the pod.' }),
-    contained: Type.Boolean({ description: 'Whether the last self-test found no way out, not too long ago.' }),
+    contained: Type.Boolean({
+      description:
+        'Whether the last self-test found no way out, not too long ago. Never without a guard (label chaperone.dev/interception=Proxy).',
+    }),
     containedReason: Type.Optional(enumeration(containmentReasons, { description: 'Why it is contained, or not.' })),
     containedMessage: Type.Optional(text('What the self-test found.', 512)),
     lastCheckTime: Type.Optional(dateTime('When the last self-test ended.')),

@@ -39,7 +39,11 @@ export async function runControllers(ports: ControllerPorts, signal: AbortSignal
     }
     return { queue, run: () => runController({ clock, queue, reconcile, workers: 4, observer, signal }) }
   }
-  const stores = { approvals: view.approvals.store, pods: view.pods.store }
+  const stores = {
+    approvals: view.approvals.store,
+    pods: view.pods.store,
+    networkPolicies: view.networkPolicies.store,
+  }
   const session = controller('agentsession', createSessionReconcile({ ...ports, ...stores, index: view.index }))
   const approval = controller('approvalrequest', createApprovalReconcile({ ...ports, ...stores }))
 
@@ -50,14 +54,17 @@ export async function runControllers(ports: ControllerPorts, signal: AbortSignal
     approval.queue.add(keyOf(request))
     session.queue.add(sessionKeyOf(request))
   }
-  const onPod = (pod: {
+  /** Whatever carries the label of a session. */
+  const onLabelled = ({
+    metadata,
+  }: {
     metadata: { namespace?: string; labels?: Readonly<Record<string, string>>; uid?: unknown }
   }) => {
-    const name = pod.metadata.labels?.[labels.session]
-    if (name !== undefined) session.queue.add(`${pod.metadata.namespace ?? ''}/${name}`)
+    const name = metadata.labels?.[labels.session]
+    if (name !== undefined) session.queue.add(`${metadata.namespace ?? ''}/${name}`)
   }
-  const onPodGone = (pod: Parameters<typeof onPod>[0]) => {
-    onPod(pod)
+  const onPodGone = (pod: Parameters<typeof onLabelled>[0]) => {
+    onLabelled(pod)
     for (const request of view.approvals.store.list(pod.metadata.namespace))
       if (request.spec.podRef.uid === pod.metadata.uid) approval.queue.add(keyOf(request))
   }
@@ -77,7 +84,9 @@ export async function runControllers(ports: ControllerPorts, signal: AbortSignal
       updated: onApproval,
       deleted: (request) => session.queue.add(sessionKeyOf(request)),
     }),
-    view.pods.addHandler({ added: onPod, updated: onPod, deleted: onPodGone }),
+    view.pods.addHandler({ added: onLabelled, updated: onLabelled, deleted: onPodGone }),
+    // Somebody may have changed or removed it.
+    view.networkPolicies.addHandler({ updated: onLabelled, deleted: onLabelled }),
   ]
   await Promise.all([session.run(), approval.run()])
   for (const remove of removals) remove()

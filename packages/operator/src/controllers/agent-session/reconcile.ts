@@ -1,4 +1,4 @@
-import type { AgentSession, ApprovalRequest } from '@chaperone/api'
+import { annotations, labels, type AgentSession, type ApprovalRequest } from '@chaperone/api'
 import type { Clock } from '@chaperone/core'
 import {
   isKubeError,
@@ -8,12 +8,12 @@ import {
   type Reconcile,
   type Store,
 } from '@chaperone/kube'
-import { annotations } from '@chaperone/api'
 import { sessionPolicy, type Index } from '../../binding/session-policy.ts'
 import { approvalState } from '../../control/hub.ts'
 import type { Pod } from '../../inject/pod.ts'
-import { agentSessions } from '../../resources.ts'
+import { agentSessions, type NetworkPolicy } from '../../resources.ts'
 import { isSame } from '../conditions.ts'
+import { createNetworkLimit } from './network-limit.ts'
 import { sessionStatus } from './status.ts'
 
 export interface SessionReconcilePorts {
@@ -23,32 +23,42 @@ export interface SessionReconcilePorts {
   readonly index: Index
   readonly pods: Store<Pod & KubeObject>
   readonly approvals: Store<ApprovalRequest>
+  readonly networkPolicies: Store<NetworkPolicy>
 }
 
 /** Time alone changes a status: sidecars fall silent and sessions expire. */
 const recheckMs = 60_000
+/** What the API server refused is asked again, while the status says so. */
+const retryMs = 5000
 
 /** Joins what is known of a session into its status; level-triggered and idempotent. */
 export function createSessionReconcile(ports: SessionReconcilePorts): Reconcile {
   const { client, clock, events, index, pods, approvals } = ports
+  const limit = createNetworkLimit(ports)
   return async (key) => {
     const [namespace = '', name = ''] = key.split('/')
     const session = index.session(namespace, name)
     if (session === undefined) return {}
     const policy = sessionPolicy(index, session)
+    const live = pods
+      .list(namespace)
+      .filter((pod) => pod.metadata.annotations?.[annotations.sessionUid] === session.metadata.uid && !isOver(pod))
     const livePods = new Map(
-      pods
-        .list(namespace)
-        .filter((pod) => pod.metadata.annotations?.[annotations.sessionUid] === session.metadata.uid && !isOver(pod))
-        .map((pod): [string, number] => [pod.metadata.uid ?? '', Date.parse(pod.metadata.creationTimestamp ?? '')]),
+      live.map((pod): [string, number] => [pod.metadata.uid ?? '', Date.parse(pod.metadata.creationTimestamp ?? '')]),
     )
+    const proxied = live.filter((pod) => pod.metadata.labels?.[labels.interception] === 'Proxy')
+    const unlimited = proxied.length === 0 ? undefined : await limit(session, proxied)
     const pending = approvals
       .list(namespace)
       .filter(
         (request) =>
           request.spec.sessionRef.uid === session.metadata.uid && approvalState(request).outcome === 'Pending',
       ).length
-    const status = sessionStatus(session, { policy, livePods, pending }, clock.now())
+    const guardless = {
+      uids: new Set(proxied.map((pod) => pod.metadata.uid ?? '')),
+      ...(unlimited === undefined ? {} : { unlimited }),
+    }
+    const status = sessionStatus(session, { policy, livePods, guardless, pending }, clock.now())
     if (!isSame(status, session.status)) {
       try {
         await client.update(agentSessions, { ...session, status }, { subresource: 'status' })
@@ -58,7 +68,7 @@ export function createSessionReconcile(ports: SessionReconcilePorts): Reconcile 
         throw error
       }
     }
-    return { requeueAfterMs: recheckMs }
+    return { requeueAfterMs: unlimited === undefined ? recheckMs : retryMs }
   }
 }
 

@@ -13,8 +13,11 @@ const session = (status: AgentSessionStatus = {}, spec: object = {}): AgentSessi
     spec: { suspended: false, ...spec },
     status,
   }) as unknown as AgentSession
+/** Every pod has a guard. */
+const guarded = { guardless: { uids: new Set<string>() } }
 const policy = (change: Partial<EffectivePolicy> = {}): EffectivePolicy =>
   ({ hash: 'h', unresolved: [], ...change }) as unknown as EffectivePolicy
+type Guardless = Parameters<typeof sessionStatus>[1]['guardless']
 const pod = (uid: string, change: Partial<PodStatus> = {}): PodStatus => ({
   uid,
   name: `pod-${uid}`,
@@ -37,11 +40,17 @@ const said = (status: AgentSessionStatus, type: string) => {
 describe('the conditions of a session', () => {
   const judged = (
     status: AgentSessionStatus,
-    more: { spec?: object; policy?: Partial<EffectivePolicy>; live?: Map<string, number> } = {},
+    more: { spec?: object; policy?: Partial<EffectivePolicy>; live?: Map<string, number>; guardless?: Guardless } = {},
   ) =>
     sessionStatus(
       session(status, more.spec),
-      { policy: policy(more.policy), livePods: more.live ?? live('a'), pending: 0 },
+      {
+        ...guarded,
+        policy: policy(more.policy),
+        livePods: more.live ?? live('a'),
+        ...(more.guardless === undefined ? {} : { guardless: more.guardless }),
+        pending: 0,
+      },
       nowMs,
     )
   const well = { pods: [pod('a')] }
@@ -140,6 +149,34 @@ describe('the conditions of a session', () => {
     for (const [type, text] of Object.entries(expected)) expect([type, said(status, type)]).toEqual([type, text])
   })
 
+  describe('of pods without a guard', () => {
+    const [a, b] = [pod('a', { contained: false, containedMessage: 'no guard' }), pod('b')]
+    const messageOf = (guardless: Guardless) =>
+      judged({ pods: [a] }, { guardless }).conditions?.find(({ type }) => type === 'Contained')?.message
+
+    test('are never better than that, whatever a sidecar reports', () => {
+      for (const pods of [[a], [a, b], [pod('a')]]) {
+        const status = judged({ pods }, { live: live('a', 'b'), guardless: { uids: new Set(['a']) } })
+        expect([said(status, 'Contained'), said(status, 'Ready')]).toEqual(['False ProxyMode', 'False ProxyMode'])
+      }
+    })
+
+    test('are worse when another pod has a way out in spite of its guard', () => {
+      const pods = [a, pod('b', { contained: false, containedMessage: 'reached 1.1.1.1' })]
+      const status = judged({ pods }, { live: live('a', 'b'), guardless: { uids: new Set(['a']) } })
+      expect(said(status, 'Contained')).toBe('False EscapeFound')
+      expect(status.conditions?.find(({ type }) => type === 'Contained')?.message).toBe('pod-b: reached 1.1.1.1')
+    })
+
+    test('say what is not promised, what limits it, and that the limit may be missing', () => {
+      const uids = new Set(['a'])
+      expect(messageOf({ uids })).toMatch(
+        /^1 pods have no guard.*neither seen nor stopped; NetworkPolicy chaperone-devin limits it, where the network of the cluster enforces it/,
+      )
+      expect(messageOf({ uids, unlimited: 'forbidden' })).toContain('could not be written: forbidden')
+    })
+  })
+
   test('name the pod and what was found, in at most 1024 characters', () => {
     const found = { contained: false, containedMessage: 'reached 1.1.1.1:443' }
     const message = (pods: PodStatus[]) =>
@@ -170,7 +207,7 @@ describe('the conditions of a session', () => {
     const observed = (status: AgentSessionStatus, change: Partial<PodStatus>) =>
       sessionStatus(
         session({ ...status, pods: [pod('a', { lastHeartbeatTime: iso(later), ...change })] }),
-        { policy: policy(), livePods: live('a'), pending: 0 },
+        { ...guarded, policy: policy(), livePods: live('a'), pending: 0 },
         later,
       )
     const times = (status: AgentSessionStatus) =>
@@ -183,7 +220,7 @@ describe('the conditions of a session', () => {
         ...escaped,
         pods: [pod('a', { contained: false, containedMessage: 'another', lastHeartbeatTime: iso(later + minuteMs) })],
       }),
-      { policy: policy(), livePods: live('a'), pending: 0 },
+      { ...guarded, policy: policy(), livePods: live('a'), pending: 0 },
       later + minuteMs,
     )
     expect(times(muchLater)).toEqual(times(escaped))
@@ -209,13 +246,17 @@ describe('the counters of a session', () => {
         pods: [pod('a', { requests: 5, denied: 1, masked: 2 }), pod('b', { requests: 7, denied: 3, masked: 4 })],
         retired: { requests: 100, denied: 10, masked: 1 },
       }),
-      { policy: policy(), livePods: live('a', 'c'), pending: 2 },
+      { ...guarded, policy: policy(), livePods: live('a', 'c'), pending: 2 },
       nowMs,
     )
     expect(status.counters).toEqual({ pods: 2, requests: 112, denied: 14, masked: 7, pending: 2 })
     expect(status.retired).toEqual({ requests: 107, denied: 13, masked: 5 })
     expect(status.pods?.map((each) => each.uid)).toEqual(['a'])
-    const again = sessionStatus(session(status), { policy: policy(), livePods: live('a', 'c'), pending: 2 }, nowMs)
+    const again = sessionStatus(
+      session(status),
+      { ...guarded, policy: policy(), livePods: live('a', 'c'), pending: 2 },
+      nowMs,
+    )
     expect(again).toEqual(status)
   })
 
@@ -233,7 +274,7 @@ describe('the counters of a session', () => {
             : (status.pods ?? [])
           status = sessionStatus(
             session({ ...status, pods }),
-            { policy: policy(), livePods: live(...alive), pending: 0 },
+            { ...guarded, policy: policy(), livePods: live(...alive), pending: 0 },
             nowMs,
           )
           expect(status.counters?.requests).toBeGreaterThanOrEqual(before)
@@ -247,7 +288,7 @@ describe('the counters of a session', () => {
 test('the status says which generation and which policy it speaks of, and when the session ends', () => {
   const status = sessionStatus(
     session(),
-    { policy: policy({ expiresAt: iso(nowMs + 1) }), livePods: new Map(), pending: 0 },
+    { ...guarded, policy: policy({ expiresAt: iso(nowMs + 1) }), livePods: new Map(), pending: 0 },
     nowMs,
   )
   expect(status).toMatchObject({ observedGeneration: 3, policyHash: 'h', expiresAt: iso(nowMs + 1) })

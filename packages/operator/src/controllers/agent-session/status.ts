@@ -7,11 +7,14 @@ import type {
   PodStatus,
 } from '@chaperone/api'
 import { withCondition } from '../conditions.ts'
+import { networkPolicyName } from './network-policy.ts'
 
 export interface SessionObserved {
   readonly policy: EffectivePolicy
   /** The live pods that are bound to the session: when each was created (Unix milliseconds), by UID. */
   readonly livePods: ReadonlyMap<string, number>
+  /** Live pods in mode Proxy; `unlimited`: why no NetworkPolicy holds them. */
+  readonly guardless: { readonly uids: ReadonlySet<string>; readonly unlimited?: string }
   readonly pending: number
 }
 
@@ -21,7 +24,7 @@ const silentMs = 3 * 60_000
 /** The status that a session should have: pure. Pods that are gone leave their counts behind. */
 export function sessionStatus(
   session: AgentSession,
-  { policy, livePods, pending }: SessionObserved,
+  { policy, livePods, guardless, pending }: SessionObserved,
   nowMs: number,
 ): AgentSessionStatus {
   const reported = session.status?.pods ?? []
@@ -47,7 +50,7 @@ export function sessionStatus(
     pods: live,
     retired,
     counters: { pods: livePods.size, ...total, pending },
-    conditions: conditions(session, policy, { live, tested, silent, expired }, nowMs),
+    conditions: conditions(session, policy, { live, tested, silent, expired, guardless }, nowMs),
   }
 }
 
@@ -57,6 +60,7 @@ interface Facts {
   readonly tested: readonly PodStatus[]
   readonly silent: number
   readonly expired: boolean
+  readonly guardless: SessionObserved['guardless']
 }
 
 type Judged = Pick<Condition, 'status' | 'reason' | 'message'>
@@ -65,7 +69,7 @@ function conditions(session: AgentSession, policy: EffectivePolicy, facts: Facts
   const observedGeneration = session.metadata.generation ?? 0
   const judged: Record<string, Judged> = {
     PolicyResolved: policyResolved(policy),
-    Contained: contained(facts),
+    Contained: contained(session.metadata.name, facts),
     AuditDelivered: auditDelivered(facts),
     Expired: facts.expired
       ? yes('LimitReached', `the session ended at ${policy.expiresAt ?? ''}`)
@@ -84,13 +88,15 @@ function policyResolved(policy: EffectivePolicy): Judged {
     : no('MissingReference', policy.unresolved.join('; '))
 }
 
-/** A way that is known to be open weighs most; then what is not known of pods that speak, then that others do not. */
-function contained({ tested, silent }: Facts): Judged {
-  const doubts = tested.filter((pod) => !pod.contained)
-  const because = (reason: ContainmentReason) =>
-    doubts.filter((pod) => (pod.containedReason ?? 'EscapeFound') === reason)
-  const escaped = because('EscapeFound')
+/** A way that is known to be open weighs most, then that nothing closes them; then what is not known of pods that speak, then that others do not. */
+function contained(session: string, { tested, silent, guardless }: Facts): Judged {
+  const doubts = tested.filter((pod) => !pod.contained && !guardless.uids.has(pod.uid))
+  const because = (...reasons: readonly ContainmentReason[]) =>
+    doubts.filter((pod) => reasons.includes(pod.containedReason ?? 'EscapeFound'))
+  // Whose sidecar waits for a proxy's clients, in a pod with a guard, is seen by nobody.
+  const escaped = because('EscapeFound', 'ProxyMode')
   if (escaped.length > 0) return no('EscapeFound', escaped.map(lastCheck).join('; '))
+  if (guardless.uids.size > 0) return no('ProxyMode', unpromised(session, guardless))
   for (const reason of ['CheckOverdue', 'NotReported'] as const) {
     const pods = because(reason)
     if (pods.length > 0) return unknown(reason, pods.map(lastCheck).join('; '))
@@ -105,6 +111,15 @@ function contained({ tested, silent }: Facts): Judged {
 function lastCheck({ name, containedMessage, lastCheckTime }: PodStatus): string {
   const at = lastCheckTime === undefined ? '' : ` at ${lastCheckTime}`
   return `${name}${at}: ${containedMessage ?? 'self-test failed'}`
+}
+
+function unpromised(session: string, { uids, unlimited }: SessionObserved['guardless']): string {
+  const policy = `NetworkPolicy ${networkPolicyName(session)}`
+  const network =
+    unlimited === undefined
+      ? `${policy} limits it, where the network of the cluster enforces it, to DNS and to TCP, but to no link-local address (cloud metadata)`
+      : `${policy} is to limit it and could not be written: ${unlimited}`
+  return `${uids.size} pods have no guard (chaperone.dev/interception=Proxy): traffic that ignores the proxy variables is neither seen nor stopped; ${network}; it cannot tell the agent from the sidecar`
 }
 
 function auditDelivered({ live }: Facts): Judged {
