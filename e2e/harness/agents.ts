@@ -17,9 +17,13 @@ export interface Agent {
 export async function createAgentNamespace(
   kubectl: Kubectl,
   name: string,
-  { injection = 'enabled', objects = [] }: { injection?: 'enabled' | 'required'; objects?: object[] } = {},
+  {
+    injection = 'enabled',
+    labels: more = {},
+    objects = [],
+  }: { injection?: 'enabled' | 'required'; labels?: Record<string, string>; objects?: object[] } = {},
 ): Promise<void> {
-  const labels = { 'chaperone.dev/injection': injection }
+  const labels = { 'chaperone.dev/injection': injection, ...more }
   await kubectl.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }, ...objects)
 }
 
