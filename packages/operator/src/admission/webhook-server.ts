@@ -6,7 +6,8 @@ import { readBody } from '../http/read-body.ts'
 import { createSecureServer, type SecureServer } from '../http/secure-server.ts'
 import type { InstallationSettings } from '../inject/settings.ts'
 import { serviceHost, type Parts } from '../parts.ts'
-import { agentSessions, namespaces } from '../resources.ts'
+import { agentSessions } from '../resources.ts'
+import { createNamespaceLabels } from './namespace-labels.ts'
 import { createAdmissionRoutes } from './routes.ts'
 
 /** The HTTPS server that the API server asks about pods, sessions and decisions. */
@@ -18,7 +19,7 @@ export function createWebhookServer(parts: Parts): SecureServer {
     synced: view.index.synced,
     sessions: (namespace) => view.index.sessions(namespace),
     freshSessions: async (namespace) => (await listAll(client, agentSessions, { namespace })).items,
-    namespaceLabels: async (name) => (await client.get(namespaces, { name })).metadata.labels ?? {},
+    namespaceLabels: createNamespaceLabels(client),
     effectivePolicy: (session) => sessionPolicy(view.index, session),
     settings: () => injectSettings(parts),
     drawUid: () => randomInt(100_000, 2 ** 31 - 1),
