@@ -84,11 +84,23 @@ def serve_http(address, port, resets=False, keeps=False):
     threading.Thread(target=loop, daemon=True).start()
 
 
+open_connections = {}  # those that are kept, and the threads that wait for more on them
+
+
+def end_connections():
+    """Returns once the other side has ended them as well."""
+    for connection, thread in list(open_connections.items()):
+        connection.shutdown(socket.SHUT_WR)
+        thread.join()
+
+
 def respond(connection, resets, keeps):
     with connection:
-        while keeps and connection.recv(65536):
-            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\noutside")
         if keeps:
+            open_connections[connection] = threading.current_thread()
+            while connection.recv(65536):
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 7\r\n\r\noutside")
+            del open_connections[connection]
             return
         connection.recv(65536)
         if resets:
