@@ -2,7 +2,9 @@ import { MaskError } from '../errors.ts'
 import type { Mask } from '../mask.ts'
 import { createTally, type Tally } from '../tally.ts'
 import { createDeltaMasker, type DeltaMasker } from './delta-masker.ts'
+import { endsOf, type Place } from './delta-ends.ts'
 import { deltaTexts } from './delta-texts.ts'
+import { members } from './members.ts'
 
 /** Texts at the same time in one stream. */
 const maxChannels = 256
@@ -23,7 +25,7 @@ export interface MadeEvent<Context> {
 export interface StreamedTexts<Context> {
   /**
    * `data`: with what can be given of each piece in its place; it is yet to be masked for all else that it holds. `before`: what
-   * must be given first, likewise.
+   * must be given first, likewise: the rest of the texts that this event ends. Any other event may overtake what is held back.
    */
   push(data: string, context: Context, tally: Tally): { readonly before: MadeEvent<Context>[]; readonly data: string }
   end(): MadeEvent<Context>[]
@@ -32,48 +34,54 @@ export interface StreamedTexts<Context> {
 /** A text that comes in pieces over many events. */
 interface Channel<Context> {
   readonly masker: DeltaMasker
+  readonly place: Place
   readonly made: (text: string) => Pick<MadeEvent<Context>, 'data' | 'context'>
 }
 
 export function createStreamedTexts<Context>(mask: Mask): StreamedTexts<Context> {
   const channels = new Map<string, Channel<Context>>()
 
-  const end = (): MadeEvent<Context>[] => {
-    const held = [...channels.values()].flatMap(({ masker, made }) => {
+  const end = (isEnded: (channel: string, place: Place) => boolean): MadeEvent<Context>[] =>
+    [...channels].flatMap(([channel, { masker, place, made }]) => {
+      if (!isEnded(channel, place)) return []
+      channels.delete(channel)
       const tally = createTally()
       const rest = masker.end(tally)
       return rest === '' ? [] : [{ ...made(rest), tally }]
     })
-    channels.clear()
-    return held
-  }
 
   return {
     push(data, context, tally) {
-      const content = maybePieces.test(data) ? parse(data) : undefined
-      const texts = deltaTexts(content)
-      // What keeps a connection open, or comes beside the texts, says nothing about them; anything else may end one.
-      if (texts.length === 0) return { before: data === '' || isBeside.test(data) ? [] : end(), data }
+      if (data.trim() === '[DONE]') return { before: end(() => true), data }
+      const event = channels.size > 0 || maybePieces.test(data) ? members(parse(data)) : undefined
+      if (event === undefined) return { before: [], data }
+      const texts = deltaTexts(event)
+      const ends = endsOf(event)
+      const lastOf = new Map(texts.map((text) => [text.channel, text]))
+      // What this event carries itself is given in it to the end.
+      const before = end((channel, place) => ends(place) && !lastOf.has(channel))
       let changed = false
-      for (const { channel, holder, property, last, carrying } of texts) {
+      for (const text of texts) {
+        const { channel, place, holder, property, carrying } = text
         if (channels.size >= maxChannels && !channels.has(channel))
           throw new MaskError('ERR_MASK_LIMIT', `an event stream has at most ${maxChannels} texts at a time`)
         const masker = channels.get(channel)?.masker ?? createDeltaMasker(mask)
+        const last = ends(place) && lastOf.get(channel) === text
         const piece = holder[property]
         const given = masker.push(String(piece), tally) + (last ? masker.end(tally) : '')
         changed ||= given !== piece
         holder[property] = given
-        channels.set(channel, { masker, made: (text) => ({ data: serialize(carrying(text)), context }) })
+        if (last) channels.delete(channel)
+        else channels.set(channel, { masker, place, made: (rest) => ({ data: serialize(carrying(rest)), context }) })
       }
-      return { before: [], data: changed ? serialize(content) : data }
+      return { before, data: changed ? serialize(event) : data }
     },
-    end,
+    end: () => end(() => true),
   }
 }
 
 /** What is no such event is told without being parsed. */
 const maybePieces = /"(?:delta|parts)"/
-const isBeside = /"type":\s*"(?:ping|response\.(?:output_)?audio\.delta)"/
 
 function parse(data: string): unknown {
   try {

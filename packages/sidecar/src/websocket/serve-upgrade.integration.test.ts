@@ -177,6 +177,34 @@ describe('masking', () => {
     expect(counts).toEqual([0, 0, 0, 1, 0, 0, 1, 2])
   })
 
+  test('finds it although the client calls forth an error between the pieces', async () => {
+    const type = 'response.output_text.delta'
+    const piece = (delta: string) => JSON.stringify({ type, response_id: 'r', item_id: 'm', delta })
+    const error = JSON.stringify({ type: 'error', error: { message: 'unknown event' } })
+    const done = JSON.stringify({ type: 'response.output_text.done', response_id: 'r', item_id: 'm', text: '' })
+    const rest = ['th@exam', 'ple.com']
+    const origin = await wsUpstream((socket) => {
+      socket.send(piece('mary.smi'))
+      socket.on('message', () => {
+        socket.send(error)
+        const next = rest.shift()
+        socket.send(next === undefined ? done : piece(next))
+        if (next === undefined) socket.close(1000)
+      })
+    })
+    const bench = await start(origin.port, masked)
+    const client = wsClient(bench.port)
+    const texts: string[] = []
+    client.on('message', (data) => {
+      texts.push((data as Buffer).toString())
+      if (texts.at(-1) !== error) client.send('{"type":"junk"}')
+    })
+    await closeOf(client)
+    const address = piece('[REDACTED:EmailAddress]')
+    expect(texts).toEqual([piece(''), error, piece(''), error, piece(''), error, address, done])
+    expect(JSON.stringify(bench.records)).not.toMatch(/mary|th@exam|ple\.com/)
+  })
+
   test('gives the upstream the pong that it asked for', async () => {
     const pong = Promise.withResolvers<Buffer>()
     const origin = await wsUpstream((socket) => {
