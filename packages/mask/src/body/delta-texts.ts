@@ -12,7 +12,25 @@ export interface DeltaText {
   carrying(text: string): Members
 }
 
-/** The pieces in one event of the streaming APIs of OpenAI (chat completions, responses), Anthropic (messages) and Google (Gemini). */
+/** Where the pieces of a message are (Anthropic). */
+const messagePaths = ['text', 'thinking', 'partial_json']
+
+/** Where the pieces of a choice are (OpenAI, and what others add to it); `*` stands for each of a list. */
+const choicePaths = [
+  'text',
+  'delta.content',
+  'delta.refusal',
+  'delta.reasoning',
+  'delta.reasoning_content',
+  'delta.reasoning_details.*.text',
+  'delta.reasoning_details.*.summary',
+  'delta.audio.transcript',
+  'delta.function_call.arguments',
+  'delta.tool_calls.*.function.arguments',
+  'delta.tool_calls.*.custom.input',
+]
+
+/** The pieces in one event of the streaming APIs of OpenAI (completions, responses), Anthropic (messages) and Google (Gemini). */
 export function deltaTexts(data: Members): DeltaText[] {
   // Sound in Base64: no text, and its pieces are decoded one by one.
   if (String(data['type']).endsWith('audio.delta')) return []
@@ -23,14 +41,10 @@ export function deltaTexts(data: Members): DeltaText[] {
   }
   const delta = members(data['delta'])
   return [
-    ...pieces(
-      { holder: delta, channel: JSON.stringify(place), place },
-      ['text', 'thinking', 'partial_json'],
-      (piece) => ({
-        ...data,
-        delta: { ...delta, ...piece },
-      }),
-    ),
+    ...pieces({ holder: delta, channel: JSON.stringify(place), place }, messagePaths, (piece) => ({
+      ...data,
+      delta: { ...delta, ...piece },
+    })),
     ...list(data['choices']).flatMap((choice) => ofChoice(choice, (given) => ({ ...data, choices: [given] }))),
     ...list(data['candidates']).flatMap((candidate) =>
       ofCandidate(candidate, (given) => ({ ...data, candidates: [given] })),
@@ -39,31 +53,20 @@ export function deltaTexts(data: Members): DeltaText[] {
 }
 
 function ofChoice(choice: Members, around: (choice: Members) => Members): DeltaText[] {
-  const delta = members(choice['delta'])
   const index = String(choice['index'])
-  const channel = `choice/${index}`
   const place = { choice: index }
-  return [
-    ...pieces({ holder: delta, channel, place }, ['content', 'refusal', 'reasoning_content'], (piece) =>
-      around({ ...choice, delta: piece }),
-    ),
-    ...list(delta?.['tool_calls']).flatMap((call) =>
-      pieces(
-        { holder: members(call['function']), channel: `${channel}/${String(call['index'])}`, place },
-        ['arguments'],
-        // Without its name and id, which have been given.
-        (piece) => around({ ...choice, delta: { tool_calls: [{ index: call['index'], function: piece }] } }),
-      ),
-    ),
-  ]
+  return pieces({ holder: choice, channel: `choice/${index}`, place }, choicePaths, (piece) =>
+    around({ ...choice, text: undefined, delta: undefined, ...piece }),
+  )
 }
 
 function ofCandidate(candidate: Members, around: (candidate: Members) => Members): DeltaText[] {
   const content = members(candidate['content'])
   const index = String(candidate['index'])
+  const place = { candidate: index }
   return list(content?.['parts']).flatMap((part) => {
     const channel = `candidate/${index}/${String(part['thought'])}`
-    return pieces({ holder: part, channel, place: { candidate: index } }, ['text'], (piece) =>
+    return pieces({ holder: part, channel, place }, ['text'], (piece) =>
       around({ ...candidate, content: { ...content, parts: [{ ...part, ...piece }] } }),
     )
   })
@@ -71,17 +74,42 @@ function ofCandidate(candidate: Members, around: (candidate: Members) => Members
 
 function pieces(
   { holder, channel, place }: { holder: Members | undefined; channel: string; place: Place },
-  properties: readonly string[],
+  paths: readonly string[],
   carrying: (piece: Members) => Members,
 ): DeltaText[] {
-  if (holder === undefined) return []
-  return properties
-    .filter((property) => typeof holder[property] === 'string')
-    .map((property) => ({
-      channel: `${channel}/${property}`,
+  return paths.flatMap((path) =>
+    find(holder, path.split('.')).map((found) => ({
+      ...found,
+      channel: `${channel}/${path}${found.index}`,
       place,
-      holder,
-      property,
-      carrying: (text) => carrying({ [property]: text }),
+      carrying: (text) => carrying(found.carrying(text)),
+    })),
+  )
+}
+
+interface Found extends Pick<DeltaText, 'holder' | 'property' | 'carrying'> {
+  /** In the list that it is in. */
+  readonly index: string
+}
+
+/** The texts at a path, each carried by its path alone: names and ids have been given. */
+function find(holder: Members | undefined, [property = '', ...path]: readonly string[]): Found[] {
+  const value = holder?.[property]
+  if (holder === undefined || value === undefined) return []
+  if (path.length === 0) {
+    const carrying = (text: string): Members => ({ [property]: text })
+    return typeof value === 'string' ? [{ holder, property, index: '', carrying }] : []
+  }
+  if (path[0] !== '*')
+    return find(members(value), path).map((found) => ({
+      ...found,
+      carrying: (text) => ({ [property]: found.carrying(text) }),
     }))
+  return list(value).flatMap((each) =>
+    find(each, path.slice(1)).map((found) => ({
+      ...found,
+      index: `/${String(each['index'])}`,
+      carrying: (text) => ({ [property]: [{ index: each['index'], ...found.carrying(text) }] }),
+    })),
+  )
 }

@@ -144,3 +144,59 @@ describe('what ends a text comes after all of it', () => {
     expect(out.at(-1)).toBe(line(realtime(given, other)))
   })
 })
+
+describe('however a text of a choice is cut, it is found, and ends with its choice', () => {
+  const call = (more: object) => ({ tool_calls: [{ index: 1, ...more }] })
+  test.each<[string, (piece: string) => object, (string | number)[]]>([
+    ['an answer', (content) => ({ content }), ['content']],
+    ['a refusal', (refusal) => ({ refusal }), ['refusal']],
+    ['reasoning', (reasoning) => ({ reasoning }), ['reasoning']],
+    ['reasoning of DeepSeek', (piece) => ({ reasoning_content: piece }), ['reasoning_content']],
+    [
+      'reasoning of OpenRouter',
+      (piece) => ({ reasoning_details: [{ index: 0, text: piece }] }),
+      ['reasoning_details', 0, 'text'],
+    ],
+    [
+      'a summary of reasoning',
+      (summary) => ({ reasoning_details: [{ index: 0, summary }] }),
+      ['reasoning_details', 0, 'summary'],
+    ],
+    ['a transcript of sound', (transcript) => ({ audio: { transcript } }), ['audio', 'transcript']],
+    ['a call of old', (piece) => ({ function_call: { arguments: piece } }), ['function_call', 'arguments']],
+    ['a call', (piece) => call({ function: { arguments: piece } }), ['tool_calls', 0, 'function', 'arguments']],
+    ['a call of a custom tool', (input) => call({ custom: { input } }), ['tool_calls', 0, 'custom', 'input']],
+  ])('%s', (_, delta, path) => {
+    const end = chat({}, 0, 'stop')
+    for (const pieces of cuts) {
+      const out = stream([...pieces.map((piece) => chat(delta(piece))), end])
+      expect(read(out.join(''), ['choices', 0, 'delta', ...path])).toBe(masked)
+      expect(out.at(-2)!.endsWith(line(end))).toBe(true)
+    }
+  })
+
+  test('a completion without messages', () => {
+    const piece = (text: string) => ({ choices: [{ index: 0, text, finish_reason: null }] })
+    for (const pieces of cuts) expect(read(stream(pieces.map(piece)).join(''), ['choices', 0, 'text'])).toBe(masked)
+  })
+
+  test('a text that is told twice is given twice, and no more often', () => {
+    const both = (text: string) => ({ choices: [{ index: 0, text, delta: { content: text } }] })
+    const out = stream(['to mary.smi', 'th@exam', 'ple.com'].map(both)).join('')
+    expect(read(out, ['choices', 0, 'text'])).toBe('to [REDACTED:EmailAddress]')
+    expect(read(out, ['choices', 0, 'delta', 'content'])).toBe('to [REDACTED:EmailAddress]')
+  })
+
+  test('what was held back of a custom call comes without its name', () => {
+    const custom = { index: 1, id: 'c', type: 'custom', custom: { name: 'send', input: 'ada@b.io' } }
+    expect(stream([chat({ role: 'assistant', tool_calls: [custom] })]).at(-1)).toBe(
+      line(chat({ tool_calls: [{ index: 1, custom: { input: '[REDACTED:EmailAddress]' } }] })),
+    )
+  })
+})
+
+test('names written with escapes hide no piece', () => {
+  const escaped = (delta: string) => JSON.stringify(realtime(delta)).replace('"delta":', '"d\\u0065lta":')
+  const out = stream([escaped('mary.smi'), escaped('th@exam'), escaped('ple.com')])
+  expect(read(out.join(''), ['delta'])).toBe('[REDACTED:EmailAddress]')
+})

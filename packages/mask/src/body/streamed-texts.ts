@@ -80,8 +80,8 @@ export function createStreamedTexts<Context>(mask: Mask): StreamedTexts<Context>
   }
 }
 
-/** What is no such event is told without being parsed. */
-const maybePieces = /"(?:delta|parts)"/
+/** What is no such event is told without being parsed; a name may be written with escapes. */
+const maybePieces = /"(?:delta|parts|choices)"|\\u/
 
 function parse(data: string): unknown {
   try {
