@@ -182,9 +182,9 @@ describe('however a text of a choice is cut, it is found, and ends with its choi
 
   test('a text that is told twice is given twice, and no more often', () => {
     const both = (text: string) => ({ choices: [{ index: 0, text, delta: { content: text } }] })
-    const out = stream(['to mary.smi', 'th@exam', 'ple.com'].map(both)).join('')
-    expect(read(out, ['choices', 0, 'text'])).toBe('to [REDACTED:EmailAddress]')
-    expect(read(out, ['choices', 0, 'delta', 'content'])).toBe('to [REDACTED:EmailAddress]')
+    const out = stream(['write ', 'to ada@b.io'].map(both)).join('')
+    expect(read(out, ['choices', 0, 'text'])).toBe('write to [REDACTED:EmailAddress]')
+    expect(read(out, ['choices', 0, 'delta', 'content'])).toBe('write to [REDACTED:EmailAddress]')
   })
 
   test('what was held back of a custom call comes without its name', () => {
@@ -199,4 +199,26 @@ test('names written with escapes hide no piece', () => {
   const escaped = (delta: string) => JSON.stringify(realtime(delta)).replace('"delta":', '"d\\u0065lta":')
   const out = stream([escaped('mary.smi'), escaped('th@exam'), escaped('ple.com')])
   expect(read(out.join(''), ['delta'])).toBe('[REDACTED:EmailAddress]')
+})
+
+describe('what is kept of a stream', () => {
+  const large = (index: number) => ({ ...block('x', index), more: ' '.repeat(1_000_000) })
+  const limit = expect.objectContaining({ code: 'ERR_MASK_LIMIT' }) as unknown as Error
+
+  test('is withheld when the events of its open texts are large together', () => {
+    expect(() => stream([0, 1, 2, 3, 4].map(large))).toThrow(limit)
+  })
+
+  test('is the last event of each text that is open, and no other', () => {
+    expect(stream([0, 0, 0, 1, 1, 1].map(large))).toHaveLength(7)
+    const stop = (index: number) => ({ type: 'content_block_stop', index })
+    expect(stream([0, 1, 2, 3, 4].flatMap((index) => [large(index), stop(index)]))).toHaveLength(11)
+  })
+
+  test('has a bound in texts, which a text that ended leaves', () => {
+    const indexes = Array.from({ length: 300 }, (_, index) => index)
+    expect(() => stream(indexes.map((index) => block('x', index)))).toThrow(limit)
+    const ended = indexes.flatMap((index) => [block('x', index), { type: 'content_block_stop', index }])
+    expect(read(stream(ended).join(''), ['delta', 'text'])).toBe('x'.repeat(300))
+  })
 })

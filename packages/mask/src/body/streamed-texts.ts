@@ -8,6 +8,8 @@ import { members } from './members.ts'
 
 /** Texts at the same time in one stream. */
 const maxChannels = 256
+/** Characters of the events that are kept, one for each text, to give in the same form what is held back; those of LLMs are short. */
+const maxKept = 4 * 1024 * 1024
 
 /** An event that is made here, because a text that was held back must be given and nothing else carries it. */
 export interface MadeEvent<Context> {
@@ -35,6 +37,8 @@ export interface StreamedTexts<Context> {
 interface Channel<Context> {
   readonly masker: DeltaMasker
   readonly place: Place
+  /** Characters of the event that `made` keeps. */
+  readonly kept: number
   readonly made: (text: string) => Pick<MadeEvent<Context>, 'data' | 'context'>
 }
 
@@ -72,8 +76,16 @@ export function createStreamedTexts<Context>(mask: Mask): StreamedTexts<Context>
         changed ||= given !== piece
         holder[property] = given
         if (last) channels.delete(channel)
-        else channels.set(channel, { masker, place, made: (rest) => ({ data: serialize(carrying(rest)), context }) })
+        else {
+          const made = (rest: string) => ({ data: serialize(carrying(rest)), context })
+          channels.set(channel, { masker, place, kept: data.length, made })
+        }
       }
+      if ([...channels.values()].reduce((sum, { kept }) => sum + kept, 0) > maxKept)
+        throw new MaskError(
+          'ERR_MASK_LIMIT',
+          `the last events of the open texts of a stream have at most ${maxKept} characters`,
+        )
       return { before, data: changed ? serialize(event) : data }
     },
     end: () => end(() => true),
