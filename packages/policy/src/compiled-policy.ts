@@ -1,6 +1,6 @@
 import type { EffectivePolicy } from '@chaperone/api'
 import type { Action, HttpFacet, Protocol, RuleRef, Target } from '@chaperone/core'
-import type { Effects, Verdict } from './verdict.ts'
+import type { Verdict } from './verdict.ts'
 
 /** How a destination stands before anything is known of the action. */
 export type DestinationStanding =
@@ -14,15 +14,13 @@ export type DestinationStanding =
 /** A policy ready to judge. Pure: no I/O, no clock; `nowMs` comes from the caller. */
 export interface CompiledPolicy {
   readonly source: EffectivePolicy
-  /** Judges one whole action. */
+  /**
+   * Judges one whole action. A Postgres action without statements is what opening a connection takes, before anything is asked
+   * on it: the credential of the first rule that has one, and the ranges of all rules that could let something pass.
+   */
   evaluate(action: Action, nowMs: number): Verdict
   /** For connections and DNS. `port` absent: any port (a DNS question has none). */
   destination(host: string, port?: number): DestinationStanding
-  /**
-   * What opening a connection takes where the protocol logs in before it asks: the credential of the first rule that has one,
-   * and the address ranges of all rules that could let something pass. Undefined where nothing can.
-   */
-  login(target: Target, protocol: Protocol): Pick<Effects, 'credential' | 'cidrs'> | undefined
   /** Whether a rule may hold this request for approval, so that its whole body must be read and bound first. */
   readsBody(target: Target, http: Omit<HttpFacet, 'body'>): boolean
   /** Whether some rule speaks of SQL, so that the parser must be loaded. */

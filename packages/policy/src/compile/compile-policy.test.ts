@@ -264,25 +264,24 @@ describe('queries', () => {
 
   test('a connection logs in with the credential of the first rule that has one', () => {
     const credential = { secretRef: { name: 'db', key: 'password' }, as: 'PostgresPassword' } as const
-    const compiled = compilePolicy(
-      policyFixture([
-        [[rule('c', 'Approve', { to: { ...to, hosts: ['*'] } })]],
+    const lists = [
+      [[rule('c', 'Approve', { to: { ...to, hosts: ['*'] } })]],
+      [
         [
-          [
-            rule('r', 'Allow', { to: { ...to, cidrs: ['10.0.0.0/8'] } }),
-            rule('w', 'Allow', { to: { ...to, cidrs: ['10.0.0.0/8', '172.16.0.0/12'] }, credential }),
-            rule('h', 'Deny', { to: { ...to, hosts: ['old.svc'] } }),
-          ],
+          rule('r', 'Allow', { to: { ...to, cidrs: ['10.0.0.0/8'] } }),
+          rule('w', 'Allow', { to: { ...to, cidrs: ['10.0.0.0/8', '172.16.0.0/12'] }, credential }),
+          rule('h', 'Deny', { to: { ...to, hosts: ['old.svc'] } }),
         ],
-      ]),
-    )
-    expect(compiled.login({ host: 'DB.prod.svc', port: 5432 }, 'Postgres')).toEqual({
-      credential,
-      cidrs: ['10.0.0.0/8', '172.16.0.0/12'],
+      ],
+    ]
+    const loginAt = (host: string) => verdictOf(lists, { ...query(), target: { host, port: 5432 } })
+    const own = { mask: [], auditLevel: 'Metadata' }
+    expect(loginAt('DB.prod.svc')).toMatchObject({
+      kind: 'allow',
+      effects: { ...own, credential, cidrs: ['10.0.0.0/8', '172.16.0.0/12'] },
     })
-    expect(compiled.login({ host: 'db.prod.svc', port: 5432 }, 'HTTP')).toBeUndefined()
-    expect(compiled.login({ host: 'old.svc', port: 5432 }, 'Postgres')).toBeUndefined()
-    expect(compiled.login({ host: 'any.svc', port: 5432 }, 'Postgres')).toEqual({})
+    expect(loginAt('old.svc')).toMatchObject({ kind: 'deny', reason: 'RuleDenied' })
+    expect(loginAt('any.svc')).toHaveProperty('effects', own)
   })
 
   test('the SQL parser is needed when a rule or the default may let SQL pass', () => {

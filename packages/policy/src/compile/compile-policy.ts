@@ -10,7 +10,7 @@ import { explainSteps } from './explain-steps.ts'
 import { judgePiece } from './judge.ts'
 import { judgeTls } from './passthrough.ts'
 import { piecesOf, requestPieces, type Piece } from './pieces.ts'
-import { judgeEmptyQuery, loginAt, standingOf } from './standing.ts'
+import { judgeEmptyQuery, standingOf } from './standing.ts'
 
 /** Compiles once; judging allocates little and looks rules up by host. */
 export function compilePolicy(policy: EffectivePolicy): CompiledPolicy {
@@ -37,7 +37,6 @@ export function compilePolicy(policy: EffectivePolicy): CompiledPolicy {
     source: policy,
     evaluate,
     destination: (host, port) => standingOf(policy, tiers, host, port),
-    login: (target, protocol) => loginAt(policy, tiers, target, protocol),
     readsBody: (target, http) => judge(target, requestPieces(http)).kind === 'approve',
     needsSqlParser:
       policy.default !== 'Deny' ||

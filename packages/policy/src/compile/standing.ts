@@ -2,7 +2,7 @@ import type { EffectivePolicy } from '@chaperone/api'
 import type { Protocol, Target } from '@chaperone/core'
 import type { DestinationStanding } from '../compiled-policy.ts'
 import { canonicalHost } from '../destination/canonical-host.ts'
-import type { Effects, Verdict } from '../verdict.ts'
+import type { Verdict } from '../verdict.ts'
 import type { CompiledTiers } from './compiled-list.ts'
 import type { CompiledRule } from './compiled-rule.ts'
 import { effectsOf } from './effects.ts'
@@ -26,37 +26,25 @@ export function standingOf(
 }
 
 /**
- * What opening a connection takes before anything is asked on it: the credential of the first rule that has one, and the
- * ranges of every rule that could let something pass. Undefined where nothing can.
+ * An empty query does nothing; drivers send it to probe a connection. It passes where a connection may be opened, with what
+ * that takes: the credential of the first rule that has one, and the ranges of every rule that could let something pass.
  */
-export function loginAt(
-  policy: EffectivePolicy,
-  tiers: CompiledTiers,
-  target: Target,
-  protocol: Protocol,
-): Pick<Effects, 'credential' | 'cidrs'> | undefined {
-  const host = canonicalHost(target.host)
-  if (host === undefined || blanketDeny(tiers, host, target.port, protocol) !== undefined) return undefined
-  const rules = opening(tiers, host, target.port, protocol).map((compiled) => compiled.rule)
-  if (rules.length === 0 && policy.default === 'Deny') return undefined
+export function judgeEmptyQuery(policy: EffectivePolicy, tiers: CompiledTiers, target: Target): Verdict {
+  const { host, port } = target
+  const denying = blanketDeny(tiers, host, port, 'Postgres')
+  if (denying !== undefined) return deniedBy(denying)
+  const rules = opening(tiers, host, port, 'Postgres').map((compiled) => compiled.rule)
+  if (rules.length === 0 && policy.default === 'Deny') return noRuleMatched(policy, target)
   const credential = rules.find((rule) => rule.credential !== undefined)?.credential
   const cidrs = [...new Set(rules.flatMap((rule) => rule.to.cidrs ?? []))]
   return {
-    ...(credential === undefined ? {} : { credential }),
-    ...(cidrs.length === 0 ? {} : { cidrs }),
-  }
-}
-
-/** An empty query does nothing; drivers send it to probe a connection. It passes where a connection may be opened. */
-export function judgeEmptyQuery(policy: EffectivePolicy, tiers: CompiledTiers, target: Target): Verdict {
-  const denying = blanketDeny(tiers, target.host, target.port, 'Postgres')
-  if (denying !== undefined) return deniedBy(denying)
-  const login = loginAt(policy, tiers, target, 'Postgres')
-  if (login === undefined) return noRuleMatched(policy, target)
-  return {
     kind: 'allow',
     rule: { source: `AgentSession/${policy.session.name}`, name: 'empty' },
-    effects: { ...effectsOf(policy), ...login },
+    effects: {
+      ...effectsOf(policy),
+      ...(credential === undefined ? {} : { credential }),
+      ...(cidrs.length === 0 ? {} : { cidrs }),
+    },
   }
 }
 

@@ -11,7 +11,6 @@ import { createJudge } from './judge.ts'
 import type { PostgresTimeouts } from './limits.ts'
 import { prepareLogin } from './prepare-login.ts'
 import { createPreparedNames } from './prepared-names.ts'
-import { ConnectionRefused } from './refuse-connection.ts'
 import { createServerPump } from './server-pump.ts'
 import { loginUpstream, type UpstreamSession } from './upstream-login.ts'
 
@@ -30,9 +29,7 @@ export async function serveAgentSession(ports: AgentSessionPorts): Promise<void>
   const { engine, connection, opening, timeouts, signal } = ports
   const { client } = opening
   const reader = createFrameReader(client)
-  const prepared = prepareLogin(engine, connection, opening, reader)
-  if (prepared.kind === 'refuse') throw new ConnectionRefused(prepared)
-  const { login, negotiation } = prepared
+  const { login, negotiation } = prepareLogin(engine, connection, opening, reader)
   if (negotiation.length > 0) client.write(negotiation)
   const sql = await sqlParser()
   const over = new AbortController()

@@ -1,5 +1,6 @@
 import { postgres } from '@chaperone/wire'
 import type { Engine } from '../engine/engine.ts'
+import { permitLogin } from './login-permit.ts'
 import { openUpstream, type CancelKey, type Destination } from './upstream-login.ts'
 
 /** A session that may be cancelled. */
@@ -16,10 +17,11 @@ export interface Cancellable extends Destination {
 export interface CancelRequests {
   /** Returns the way to forget the session. */
   add(session: Cancellable): () => void
+  /** Rejects with the reason where its server must not be dialled any more. */
   perform(request: CancelKey, signal: AbortSignal): Promise<void>
 }
 
-export function createCancelRequests(upstream: Engine['upstream']): CancelRequests {
+export function createCancelRequests(engine: Pick<Engine, 'policy' | 'upstream'>): CancelRequests {
   const sessions = new Map<string, Cancellable>()
   return {
     add(session) {
@@ -32,7 +34,8 @@ export function createCancelRequests(upstream: Engine['upstream']): CancelReques
     async perform(request, signal) {
       const session = sessions.get(nameOf(request))
       if (session === undefined || session.cancelHeld()) return
-      const socket = await openUpstream(upstream, session, signal)
+      permitLogin(engine, session.target)
+      const socket = await openUpstream(engine.upstream, session, signal)
       socket.end(postgres.encodeCancelRequest(session.key.processId, session.key.secretKey))
       // The server says nothing, and closes when it has taken the request.
       socket.resume().once('end', () => socket.destroy())

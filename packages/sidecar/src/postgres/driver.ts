@@ -5,8 +5,8 @@ import { acceptClient } from './accept-client.ts'
 import { serveAgentSession } from './agent-session.ts'
 import { createCancelRequests } from './cancel-requests.ts'
 import { closeSoon } from './frames.ts'
-import { allowsLogin } from './judge.ts'
 import { postgresTimeouts, type PostgresTimeouts } from './limits.ts'
+import { allowsLogin } from './login-permit.ts'
 import { ConnectionRefused, refuseConnection } from './refuse-connection.ts'
 
 /** PostgreSQL 3.x: simple and extended protocol, COPY, both directions. */
@@ -16,7 +16,7 @@ export function createPostgresDriver(
   timeouts: PostgresTimeouts = postgresTimeouts,
 ): Driver {
   const open = new Map<AbortController, ClientConnection>()
-  const cancels = createCancelRequests(engine.upstream)
+  const cancels = createCancelRequests(engine)
   // Of what runs in a session, the session itself takes care.
   const stopListening = engine.policy.subscribe(() => {
     for (const [each, { target }] of open) if (!allowsLogin(engine, target)) each.abort()

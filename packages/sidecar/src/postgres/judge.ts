@@ -5,15 +5,13 @@ import { SqlUnparseableError, type SqlClassifier } from '@chaperone/policy'
 import { postgres } from '@chaperone/wire'
 import type { Authorization, Engine, Refusal } from '../engine/engine.ts'
 import { postgresHeld, postgresRefusal } from '../rescue/postgres.ts'
+import { allowsLogin } from './login-permit.ts'
 
 /** A query and what PostgreSQL's own parser says of it. */
 export interface ClassifiedSql {
   readonly text: string
   readonly statements: readonly SqlStatement[]
 }
-
-/** An empty query passes wherever a connection may be opened. */
-const nothing: ClassifiedSql = { text: '', statements: [] }
 
 export interface Permit {
   readonly kind: 'permit'
@@ -162,12 +160,6 @@ function createHold({ engine, heldNoticeMs, tellClient, signal }: JudgePorts): H
       return true
     },
   }
-}
-
-/** Whether a connection may be open at all. */
-export function allowsLogin({ policy }: Pick<Engine, 'policy'>, target: Target): boolean {
-  const sql = { system: 'postgresql', database: '', user: '', ...nothing } as const
-  return policy.peek({ protocol: 'Postgres', target, sql }).kind !== 'deny'
 }
 
 export function denied(refusal: Refusal): Denied {

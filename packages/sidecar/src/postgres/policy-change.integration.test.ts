@@ -12,14 +12,7 @@ const credential = { secretRef: { name: 'db' }, as: 'PostgresPassword' }
 const allowing = (...verbs: string[]) =>
   policyFor(host, [{ name: 'all', match: { sql: { verbs } }, action: 'Allow', credential }], [])
 const everything = allowing('Select', 'Insert', 'Copy', 'Define', 'Call')
-/** As the clock ends it, which `evaluate` alone knows. */
-const expiring = {
-  ...everything,
-  evaluate: (...[action, nowMs]: Parameters<typeof everything.evaluate>) =>
-    nowMs < 1
-      ? everything.evaluate(action, nowMs)
-      : ({ kind: 'deny', reason: 'SessionEnded', message: 'over' } as const),
-}
+const expiring = { ...everything, expiresAt: new Date(1).toISOString(), hash: 'expiring' }
 let database: TestDatabase
 let driver: TestDriver
 

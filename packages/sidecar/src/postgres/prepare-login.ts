@@ -1,43 +1,34 @@
 import type { Socket } from 'node:net'
 import { postgres, WireError } from '@chaperone/wire'
-import { credentialName, type ClientConnection, type Engine, type Refusal } from '../engine/engine.ts'
+import { credentialName, type ClientConnection, type Engine } from '../engine/engine.ts'
 import type { Opening } from './accept-client.ts'
 import type { FrameReader } from './frames.ts'
 import { maxPasswordBytes } from './limits.ts'
+import { permitLogin } from './login-permit.ts'
+import { ConnectionRefused } from './refuse-connection.ts'
 import { startupParameters } from './startup-parameters.ts'
 import type { Login } from './upstream-login.ts'
 
 export interface PreparedLogin {
-  readonly kind: 'login'
   readonly login: Login
   /** NegotiateProtocolVersion, for a client that asks for more than 3.0; empty for others. */
   readonly negotiation: Buffer
 }
 
-/** What logging in takes by policy, or why there is no login. */
+/** What logging in takes; throws ConnectionRefused where there must be no login. */
 export function prepareLogin(
   engine: Pick<Engine, 'policy' | 'credentials' | 'recorder'>,
   connection: Pick<ClientConnection, 'id' | 'target'>,
   opening: Extract<Opening, { kind: 'session' }>,
   reader: FrameReader,
-): PreparedLogin | Refusal {
+): PreparedLogin {
   const { target } = connection
-  const policy = engine.policy.current
-  if (policy === undefined)
-    return { kind: 'refuse', reason: 'PolicyUnavailable', message: 'no policy has been loaded yet' }
-  const allowed = policy.login(target, 'Postgres')
-  if (allowed === undefined)
-    return {
-      kind: 'refuse',
-      reason: 'NoRuleMatched',
-      message: `no rule of AgentSession "${policy.source.session.name}" allows PostgreSQL at ${target.host}:${target.port}`,
-    }
-  const { credential, cidrs } = allowed
+  const { credential, cidrs } = permitLogin(engine, target)
   const user = credential?.username ?? opening.parameters.get('user') ?? ''
   const { parameters, refused, unknownOptions } = startupParameters(opening.parameters, user)
   if (refused.length > 0) {
     const message = `start-up parameter ${refused.join(', ')} is not supported`
-    return { kind: 'refuse', reason: 'Unparseable', message }
+    throw new ConnectionRefused({ kind: 'refuse', reason: 'Unparseable', message })
   }
   const password = async (): Promise<string> => {
     if (credential === undefined) return askPassword(opening.client, reader)
@@ -49,7 +40,6 @@ export function prepareLogin(
     return value.trimEnd()
   }
   return {
-    kind: 'login',
     login: { target, cidrs, parameters, password },
     negotiation: negotiate(opening.minor, unknownOptions),
   }

@@ -2,20 +2,21 @@ import { execFile } from 'node:child_process'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { promisify } from 'node:util'
-import { agentSession, parseResource, type AgentSession } from '@chaperone/api'
-import { systemClock, systemRandom, type Action } from '@chaperone/core'
+import { agentSession, parseResource, type AgentSession, type EffectivePolicy } from '@chaperone/api'
+import { systemClock, systemRandom } from '@chaperone/core'
 import { compileMask } from '@chaperone/mask'
-import { compilePolicy, resolvePolicy, type CompiledPolicy } from '@chaperone/policy'
+import { resolvePolicy } from '@chaperone/policy'
 import type { TestAuthority } from '@chaperone/testkit'
 import { pino } from 'pino'
 import type { Engine } from '../../engine/engine.ts'
+import { createPolicyHolder } from '../../engine/policy-holder.ts'
 import { createRefusedCertificates } from '../../tls/refused-certificates.ts'
 import { createSecure } from '../../upstream/secure.ts'
 import { createPostgresDriver } from '../driver.ts'
 import { postgresTimeouts, type PostgresTimeouts } from '../limits.ts'
 
 /** What the tests' sessions allow, at `host`. */
-export function policyFor(host: string, rules: readonly object[], profiles: readonly object[]): CompiledPolicy {
+export function policyFor(host: string, rules: readonly object[], profiles: readonly object[]): EffectivePolicy {
   const parsed = parseResource<AgentSession>(agentSession, {
     apiVersion: 'chaperone.dev/v1alpha1',
     kind: 'AgentSession',
@@ -27,13 +28,13 @@ export function policyFor(host: string, rules: readonly object[], profiles: read
     },
   })
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems))
-  return compilePolicy(resolvePolicy({ session: parsed.resource, policies: [], clusterPolicies: [] }))
+  return resolvePolicy({ session: parsed.resource, policies: [], clusterPolicies: [] })
 }
 
 export interface TestDriverOptions {
   readonly authority: TestAuthority
   readonly host: string
-  readonly policy: CompiledPolicy
+  readonly policy: EffectivePolicy
   readonly password?: string
   /** Of the server behind the driver. */
   readonly upstreamPort: () => number
@@ -45,7 +46,11 @@ export interface TestDriver {
   readonly port: number
   readonly records: { readonly kind: string; readonly attributes: Readonly<Record<string, unknown>> }[]
   /** Puts a policy in force, at a time of its own; what is open is told. */
-  setPolicy(policy: CompiledPolicy, nowMs?: number): void
+  setPolicy(policy: EffectivePolicy, nowMs?: number): void
+  /** What time it is for the policy; nobody is told. */
+  setNow(nowMs: number): void
+  /** Whether the pod is taken for one that is not contained; nobody is told. */
+  readonly containment: { isRefusing: boolean }
   /** Everything written to the server since `forgetUpstream`. */
   upstreamText(): string
   forgetUpstream(): void
@@ -63,9 +68,13 @@ const run = promisify(execFile)
 
 export async function startTestDriver(options: TestDriverOptions): Promise<TestDriver> {
   const { authority, host } = options
-  let { policy } = options
   let now = 0
-  const listeners = new Set<(policy: CompiledPolicy) => void>()
+  const log = pino({ level: 'silent' })
+  const containment = { isRefusing: false }
+  const policy = createPolicyHolder({ clock: { ...systemClock, now: () => now }, log, containment })
+  const apply = (next: EffectivePolicy): void =>
+    policy.apply({ type: 'policy', policy: next, pod: { namespace: 'default', name: 'devin-0', uid: 'pod-1' } })
+  apply(options.policy)
   const records: TestDriver['records'] = []
   const waiters = new Set<() => void>()
   const sockets = new Set<Socket>()
@@ -100,19 +109,9 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
   const engine: Engine = {
     clock: systemClock,
     random: systemRandom,
-    log: pino({ level: 'silent' }),
+    log,
     refusedCertificates: createRefusedCertificates(() => undefined),
-    policy: {
-      get current() {
-        return policy
-      },
-      pod: undefined,
-      peek: (action: Action) => policy.evaluate(action, now),
-      subscribe(listener) {
-        listeners.add(listener)
-        return () => void listeners.delete(listener)
-      },
-    },
+    policy,
     recorder: {
       append(kind, attributes) {
         records.push({ kind, attributes })
@@ -124,7 +123,7 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
     credentials: { read: () => Promise.resolve(options.password ?? '') },
     mask: (profiles) =>
       compileMask(
-        policy.source.maskingProfiles.filter((profile) => profiles.includes(profile.name)),
+        policy.current?.source.maskingProfiles.filter((profile) => profiles.includes(profile.name)) ?? [],
         new Uint8Array(32),
       ),
     upstream: {
@@ -142,7 +141,7 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
       secure: async (socket, how) => spy(await secure(socket, how)),
     },
     authorize(request, signal) {
-      const verdict = policy.evaluate(request.action, now)
+      const verdict = policy.peek(request.action)
       if (verdict.kind === 'deny') return Promise.resolve({ ...verdict, kind: 'refuse' })
       const pass = { kind: 'pass', effects: verdict.effects, rule: verdict.rule, requestSeq: 1 } as const
       if (verdict.kind === 'allow') return Promise.resolve(pass)
@@ -175,10 +174,11 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
     port,
     records,
     setPolicy(next, nowMs = 0) {
-      policy = next
       now = nowMs
-      for (const listener of listeners) listener(policy)
+      apply(next)
     },
+    setNow: (nowMs) => void (now = nowMs),
+    containment,
     upstreamText: () => upstreamText,
     forgetUpstream: () => void (upstreamText = ''),
     upstreamSaid: (text) => until(() => upstreamText.includes(text)),
@@ -197,6 +197,7 @@ export async function startTestDriver(options: TestDriverOptions): Promise<TestD
       ]).catch((error: unknown) => error as { stdout: string; stderr: string }),
     async close() {
       await driver.close(0)
+      policy.close()
       for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
     },
