@@ -3,12 +3,27 @@ import { errorText, type Clock } from '@chaperone/core'
 import type { Logger } from 'pino'
 import { createTokenBucket } from '../dns/token-bucket.ts'
 import type { Destination } from '../listen/original-destination.ts'
+import { isLoopback } from '../upstream/address-bytes.ts'
+import type { BypassJournal } from './bypass-journal.ts'
+import type { SocketOwner } from './socket-owner.ts'
 
 /** Datagrams that are looked at. The rest of the second the sink is deaf, so that a flood costs no more. */
 const looks = { perSecond: 4, burst: 16 } as const
 const deafMs = 1000
 /** What waits in the kernel meanwhile; the first datagram of a QUIC connection fits (RFC 9000 §14.1). */
 const receiveBufferBytes = 4096
+
+/** Reports who sends datagrams that the guard leads here. Who sends them to the sink itself does not try to leave. */
+export function reportSenders(
+  vector: 'quic' | 'udp',
+  { journal, ownerOf }: { readonly journal: Pick<BypassJournal, 'attempted'>; readonly ownerOf: SocketOwner },
+): (sender: Destination) => void {
+  return (sender) => {
+    const socket = ownerOf('udp', sender)
+    if (socket?.remote !== undefined && isLoopback(socket.remote.address)) return
+    journal.attempted({ vector, uid: socket?.uid, destination: socket?.remote })
+  }
+}
 
 /**
  * Meets the datagrams that the guard leads here instead of dropping them, and tells who sent them; what they carry is not

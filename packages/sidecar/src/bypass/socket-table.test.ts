@@ -37,6 +37,19 @@ test('a table tells whose each socket is and whom it is connected to; what is cu
   expect(parseSockets('')).toEqual([])
 })
 
+test('who had a connection that is over is known only where the kernel remembers; it calls others root', () => {
+  const tcp = `${heading}
+   0: 0200090A:8167 090200C0:01BB 06 00000000:00000000 03:000012A4 00000000     0        0 0 3 00000000179f58ae
+   1: 0200090A:8168 090200C0:01BB 01 00000000:00000000 00:00000000 00000000     0        0 18 1 00000000179f58af 20 4 0 10 -1
+   2: 0200090A:8169 090200C0:01BB 04 00000000:00000000 00:00000000 00000000  2000        0 0 1 00000000179f58b0 20 4 0 10 -1
+`
+  expect(parseSockets(tcp).map(({ local, uid }) => [local.port, uid])).toEqual([
+    [0x8168, 0],
+    [0x8169, 2000],
+  ])
+  expect(senderIn(tcp, { address: '10.9.0.2', port: 0x8167 })).toBeUndefined()
+})
+
 test('the sender is who has the address and port, or the port at every address', () => {
   expect(senderIn(udp, { address: '10.9.0.2', port: 0x8167 })?.uid).toBe(2000)
   expect(senderIn(udp, { address: '::ffff:10.9.0.2', port: 0x8168 })?.uid).toBe(1000)

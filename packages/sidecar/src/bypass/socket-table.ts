@@ -27,11 +27,14 @@ export function findSocket(table: SocketTable, sender: Destination): SocketEntry
   return senderIn([table, `${table}6`].map((name) => readBounded(`/proc/net/${name}`)).join('\n'), sender)
 }
 
-/** Only lines with the port are parsed: there may be thousands of others. */
+/** Only lines with the port are parsed: there may be thousands of others; headings parse as no socket. */
 export function senderIn(text: string, { address, port }: Destination): SocketEntry | undefined {
   const written = `:${port.toString(16).toUpperCase().padStart(4, '0')} `
-  const lines = text.split('\n').filter((line) => line.includes(written))
-  const candidates = parseSockets(['', ...lines].join('\n')).filter(({ local }) => local.port === port)
+  const candidates = text
+    .split('\n')
+    .filter((line) => line.includes(written))
+    .flatMap(parseSocket)
+    .filter(({ local }) => local.port === port)
   return (
     candidates.find(({ local }) => local.address === plain(address)) ??
     candidates.find(({ local }) => local.address === '0.0.0.0' || local.address === '::')
@@ -40,27 +43,28 @@ export function senderIn(text: string, { address, port }: Destination): SocketEn
 
 /** Uid and inode of packet sockets (packet(7)), whose table has columns of its own. */
 export function readPacketSockets(): Pick<SocketEntry, 'uid' | 'inode'>[] {
-  return rowsOf(readBounded('/proc/net/packet')).flatMap((columns) => {
-    const [uid, inode] = columns.slice(-2)
+  const [, ...lines] = readBounded('/proc/net/packet').split('\n')
+  return lines.flatMap((line) => {
+    const [uid, inode] = columnsOf(line).slice(-2)
     return uid === undefined || inode === undefined ? [] : [{ uid: Number(uid), inode }]
   })
 }
 
-/** Lines cut short, as the last one of a table that was too long, are left out. */
-export function parseSockets(text: string): SocketEntry[] {
-  return rowsOf(text).flatMap(([, localText = '', remoteText = '', , , , , uid, , inode]) => {
-    const [local, remote] = [parseEndpoint(localText), parseEndpoint(remoteText)]
-    if (local === undefined || remote === undefined || inode === undefined) return []
-    const isConnected = remote.address !== '0.0.0.0' && remote.address !== '::'
-    return [{ local, ...(isConnected ? { remote } : {}), uid: Number(uid), inode }]
-  })
+export const parseSockets = (text: string): SocketEntry[] => text.split('\n').flatMap(parseSocket)
+
+/**
+ * Nothing for headings, for lines cut short, as the last one of a table that was too long, and where the kernel no longer knows
+ * whose it was, as of TCP in TIME_WAIT: inode and uid are 0. Of what was closed and lingers it may know the uid alone.
+ */
+function parseSocket(line: string): SocketEntry[] {
+  const [, localText = '', remoteText = '', , , , , uid, , inode] = columnsOf(line)
+  const [local, remote] = [parseEndpoint(localText), parseEndpoint(remoteText)]
+  if (local === undefined || remote === undefined || inode === undefined || (inode === '0' && uid === '0')) return []
+  const isConnected = remote.address !== '0.0.0.0' && remote.address !== '::'
+  return [{ local, ...(isConnected ? { remote } : {}), uid: Number(uid), inode }]
 }
 
-const rowsOf = (text: string): string[][] =>
-  text
-    .split('\n')
-    .slice(1)
-    .map((line) => line.trim().split(/\s+/))
+const columnsOf = (line: string): string[] => line.trim().split(/\s+/)
 
 /** `0100007F:0035`: words of 32 bits in the order of the machine, which is little-endian wherever we run; then the port. */
 function parseEndpoint(text: string): Destination | undefined {

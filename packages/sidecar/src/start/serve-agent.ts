@@ -1,7 +1,7 @@
 import { Socket as UdpSocket } from 'node:dgram'
 import type { Server } from 'node:net'
 import { createBypassJournal, type BypassJournal } from '../bypass/bypass-journal.ts'
-import { serveDatagramSink } from '../bypass/datagram-sink.ts'
+import { reportSenders, serveDatagramSink } from '../bypass/datagram-sink.ts'
 import { createSocketOwner, type SocketOwner } from '../bypass/socket-owner.ts'
 import { watchNameServers } from '../bypass/watch-name-servers.ts'
 import { watchSockets } from '../bypass/watch-sockets.ts'
@@ -16,7 +16,7 @@ import { bindListeners } from '../listen/bind-listeners.ts'
 import { serveExplicitProxy } from '../listen/explicit-proxy.ts'
 import { inheritListeners, type ParentChannel } from '../listen/inherit-listeners.ts'
 import { listenerRoles, type ListenerRole, type Listeners } from '../listen/listeners.ts'
-import { createOriginalDestination, type Destination } from '../listen/original-destination.ts'
+import { createOriginalDestination } from '../listen/original-destination.ts'
 import { serveTransparent } from '../listen/serve-transparent.ts'
 import { createSyntheticPool, type SyntheticPool } from '../names/synthetic-pool.ts'
 import { hasOnlyIpv6 } from '../upstream/own-addresses.ts'
@@ -56,15 +56,12 @@ export async function serveAgent(
     ownerOf: createSocketOwner(clock),
     originalDestination,
   }
-  const sent = (vector: 'quic' | 'udp') => (sender: Destination) => {
-    const socket = ownerOf('udp', sender)
-    bypass.attempted({ vector, uid: socket?.uid, destination: socket?.remote })
-  }
   const serve = (role: ListenerRole, handle: Server | UdpSocket): void => {
     if ((role === 'dnsUdp' || role === 'dnsTcp') && !config.inherit) watchNameServers(handle, asked)
     if (handle instanceof UdpSocket) {
       if (role === 'dnsUdp') serveDnsOverUdp(handle, respond, log)
-      else if (role === 'quic' || role === 'udp') serveDatagramSink(handle, sent(role), engine)
+      else if (role === 'quic' || role === 'udp')
+        serveDatagramSink(handle, reportSenders(role, { journal: bypass, ownerOf }), engine)
     } else if (role === 'dnsTcp') serveDnsOverTcp(handle, respond)
     else if (role === 'proxy') serveExplicitProxy(handle, connections, log)
     else serveTransparent(handle, { pool, connections, originalDestination, journal: bypass, ownerOf })
