@@ -87,13 +87,21 @@ interface Answer {
   readonly ttlMs: number
 }
 
+/** `<namespace>.svc.<domain>`, which the kubelet writes first. */
+const ownNamespace = /^[^.]+\.svc\./
+
 /**
- * The name itself first, then below each search suffix: the other way round, whoever may create a namespace `com` could
+ * The name itself first, then below the search suffixes: the other way round, whoever may create a namespace `com` could
  * take a public name over. Only names without a dot and `*.svc` are no public names and start with the suffixes.
+ *
+ * Only names without a dot are sought in the pod's own namespace: there, whoever may make pods and a headless Service
+ * `com` has the name `example.com`, once nobody else has it any more.
  */
 async function resolveName(host: string, { nameservers, search }: ResolvConf): Promise<Answer> {
-  const below = search.map((suffix) => `${host}.${suffix}`)
-  const names = !host.includes('.') || host.endsWith('.svc') ? [...below, host] : [host, ...below]
+  const isShort = !host.includes('.')
+  const suffixes = isShort ? search : search.filter((suffix) => !ownNamespace.test(suffix))
+  const below = suffixes.map((suffix) => `${host}.${suffix}`)
+  const names = isShort || host.endsWith('.svc') ? [...below, host] : [host, ...below]
   for (const name of names) {
     const answer = await resolveBoth(nameservers, name)
     if (answer.addresses.length > 0) return answer

@@ -22,6 +22,10 @@ const records = new Map([
   ['private.test', '10.1.2.3'],
   ['own.agents.svc.cluster.test', '10.1.2.3'],
   ['found.test.node.test', '10.1.2.3'],
+  ['gone.com.agents.svc.cluster.test', '10.1.2.3'],
+  ['db.prod.svc.cluster.test', '10.1.2.3'],
+  ['db.prod.agents.svc.cluster.test', '127.0.0.1'],
+  ['db.prod.svc.agents.svc.cluster.test', '127.0.0.1'],
   ['kubernetes.default.svc.cluster.test', '203.0.113.6'],
   ['front.test', '203.0.113.6'],
   ['external.agents.svc.cluster.test', '203.0.113.6'],
@@ -100,13 +104,18 @@ describe('connecting', () => {
     expect(asked).toContain('db.agents.svc.cluster.test')
   })
 
-  test('a public name is asked as it is before it is asked below a suffix', async () => {
+  test('a public name is asked as it is before it is asked below a suffix, and never in the namespace of the agent', async () => {
     asked.length = 0
     await reasonOf(dialer().connect({ host: 'nowhere.com', port }, { signal }))
     expect([...new Set(asked)].filter((name) => name.startsWith('nowhere'))).toEqual([
       'nowhere.com',
-      ...search.map((suffix) => `nowhere.com.${suffix}`),
+      ...search.slice(1).map((suffix) => `nowhere.com.${suffix}`),
     ])
+  })
+
+  test('a public name that is gone is not what the namespace of the agent makes of it', async () => {
+    const gone = dialer().connect({ host: 'gone.com', port: 1 }, { signal: AbortSignal.abort() })
+    await expect(gone).rejects.toMatchObject({ message: 'the name gone.com does not resolve' })
   })
 
   test('asks again from another port where the question was led to the DNS of the agent', async () => {
@@ -139,6 +148,10 @@ describe('connecting', () => {
     ['private.test', ['10.0.0.0/8']],
     ['own.agents.svc', undefined],
     ['own', undefined],
+    ['db.prod', undefined],
+    ['db.prod', ['10.1.2.3/32']],
+    ['db.prod.svc', ['10.1.2.3/32']],
+    ['db.prod.svc.cluster.test', undefined],
     ['kubernetes.default.svc', undefined],
     ['front.test', ['203.0.113.6/32']],
   ])('%s may be dialled where its rule lists %s', async (host, ranges) => {
