@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { createFakeClock } from '@chaperone/testkit'
 import { createSyntheticPool } from '../names/synthetic-pool.ts'
+import { probeQuestionName } from '../verify/probe.ts'
 import { createDnsResponder } from './dns-responder.ts'
 
 const query = Buffer.from('000701000001000000000000' + '03617069047465737400' + '00010001', 'hex')
@@ -33,11 +34,13 @@ test('a malformed question is told so by its id, a malformed answer is not', () 
   expect(seen).toEqual(['malformed udp', 'malformed udp', 'malformed tcp'])
 })
 
-test('questions beyond the limit are dropped until time has passed', async () => {
+test('questions beyond the limit are dropped until time has passed, but for that of verify', async () => {
   const { respond, seen, clock } = setUp()
   for (let asked = 0; asked < 1000; asked++) respond(query, 'udp')
   expect(respond(query, 'udp')).toBeUndefined()
   expect(seen.at(-1)).toBe('limited udp')
+  const probe = Buffer.concat([query.subarray(0, 12), probeQuestionName, Buffer.from([0, 1, 0, 1])])
+  expect(respond(probe, 'udp')).toBeDefined()
   await clock.advance(1000)
   expect(respond(query, 'udp')).toBeDefined()
 })

@@ -25,23 +25,34 @@ const maxTerminationMessage = 4096
 /**
  * Tries to get out with the privileges of the agent, and tells the kubelet and the sidecar what it found. Resolves with
  * whether nothing got out. While the sidecar is away nothing is proved and nothing reported: a connection that is refused
- * would look the same, had it been refused outside.
+ * would look the same, had it been refused outside. Nor is anything while it does not answer, which the agent may bring about.
  */
 export async function runVerify(config: VerifyConfig, ports: VerifyPorts): Promise<boolean> {
   const { checks, sidecarListens, clock, write } = ports
   const caPem = await readFile(join(config.trustDir, 'ca.crt'), 'utf8')
   const findings = await Promise.all(checks.map((check) => runCheck(check, caPem)))
   const { ok, message } = summarise(findings)
-  const isProved = ok || (await sidecarListens())
-  const said = isProved ? message : 'the sidecar does not listen, nothing could be proved'
+  const hasEscaped = findings.some(({ contained, unclear }) => !contained && unclear !== true)
+  const isProved = ok || (hasEscaped && (await sidecarListens()))
+  const said = isProved ? message : await unprovedMessage(findings, sidecarListens)
   write(said)
-  for (const { name, contained, detail } of findings) write(`${contained ? 'ok    ' : 'OPEN  '} ${name}: ${detail}`)
+  for (const { name, contained, unclear, detail } of findings)
+    write(`${contained ? 'ok    ' : unclear === true ? 'UNCLEAR' : 'OPEN  '} ${name}: ${detail}`)
   await writeFile(config.terminationLog, said.slice(0, maxTerminationMessage)).catch(() => undefined)
   if (!isProved) return false
   const report = JSON.stringify({ ok, message, checkedAt: new Date(clock.now()).toISOString() })
   // Read by the sidecar, which is another user.
   await writeAtomically(reportPath(config.verifyDir), report, 0o644)
   return ok
+}
+
+async function unprovedMessage(
+  findings: readonly Finding[],
+  sidecarListens: VerifyPorts['sidecarListens'],
+): Promise<string> {
+  if (!(await sidecarListens())) return 'the sidecar does not listen, nothing could be proved'
+  const names = findings.filter(({ unclear }) => unclear === true).map(({ name, detail }) => `${name} (${detail})`)
+  return `the sidecar was not heard of, nothing could be proved: ${names.join('; ')}`
 }
 
 /** A check that fails to run has proved nothing. */

@@ -78,6 +78,19 @@ test.each([
 )
 
 test(
+  'a sidecar that is too busy to answer fails the self-test and is no way out, so that the last report stands',
+  async () => {
+    expect((await pod.verify()).code).toBe(0)
+    pod.sidecar.signal('SIGSTOP')
+    const { code, said } = await pod.verify()
+    pod.sidecar.signal('SIGCONT')
+    expect({ code, said }).toEqual({ code: 1, said: expect.stringMatching(/^the sidecar was not heard of/) })
+    expect(await page()).toBe('the page')
+  },
+  selfTestsMs,
+)
+
+test(
   'while the sidecar is away a self-test fails and proves nothing, so that the last report stands',
   async () => {
     expect((await pod.verify()).code).toBe(0)

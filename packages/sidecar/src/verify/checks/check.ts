@@ -12,6 +12,8 @@ export interface CheckWorld {
 /** `detail` says what was seen, for the person who reads the pod's status. */
 export interface CheckResult {
   readonly contained: boolean
+  /** It may have been the sidecar, too busy to be met: neither contained nor a way out. */
+  readonly unclear?: true
   readonly detail: string
 }
 
@@ -29,4 +31,5 @@ export function isRefusedLocally(code: string | undefined): boolean {
 }
 
 export const contained = (detail: string): CheckResult => ({ contained: true, detail })
+export const unclear = (detail: string): CheckResult => ({ contained: false, unclear: true, detail })
 export const escaped = (detail: string): CheckResult => ({ contained: false, detail })

@@ -2,11 +2,13 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
-import { probeName } from '../probe.ts'
-import { contained, escaped, isRefusedLocally, type Check, type CheckResult } from './check.ts'
+import { probeQuestionName } from '../probe.ts'
+import { contained, escaped, isRefusedLocally, unclear, type Check, type CheckResult } from './check.ts'
 import { connected } from './redirected-tcp.ts'
 
 const timeoutMs = 5000
+/** A datagram may be lost where the agent sends as many as it can. */
+const maxAsked = 3
 /** How long to wait where an answer would be a surprise. */
 const surpriseMs = 500
 const queryId = 0x4348
@@ -27,11 +29,16 @@ export function redirectedDns(name: string, transport: 'udp' | 'tcp', address: s
         const { code } = error as NodeJS.ErrnoException
         if (isRefusedLocally(code)) return contained(`not sent: ${code ?? ''}`)
         if (!hasWayBack) return contained('not answered, and there is no IPv6 address to leave from')
-        return escaped(`not answered by the sidecar: ${code ?? 'timeout'}`)
+        // Of a sidecar that the agent keeps busy nothing is heard either.
+        if (error instanceof Unanswered) return unclear('not answered')
+        return escaped(`not met by the sidecar: ${code ?? 'timeout'}`)
       }
     },
   }
 }
+
+/** The question was taken, and nothing came back. */
+class Unanswered extends Error {}
 
 /** NOERROR for a name below `invalid` is nobody's answer but ours. */
 function judge(answer: Buffer): CheckResult {
@@ -50,10 +57,15 @@ async function askUdp(address: string, waitMs: number): Promise<Buffer> {
   try {
     const failed = once(socket, 'error').then(([error]) => Promise.reject(error as Error))
     failed.catch(() => undefined)
-    socket.send(query(), dnsPort, address)
-    const answered = once(socket, 'message', { signal: AbortSignal.timeout(waitMs) })
-    const [message] = (await Promise.race([answered, failed])) as [Buffer]
-    return message
+    for (let asked = 0; asked < maxAsked; asked += 1) {
+      socket.send(query(), dnsPort, address)
+      const answered = once(socket, 'message', { signal: AbortSignal.timeout(Math.ceil(waitMs / maxAsked)) }).catch(
+        () => [],
+      )
+      const [message] = (await Promise.race([answered, failed])) as [Buffer?]
+      if (message !== undefined) return message
+    }
+    throw new Unanswered()
   } finally {
     socket.close()
   }
@@ -66,7 +78,8 @@ async function askTcp(address: string, waitMs: number): Promise<Buffer> {
     const length = Buffer.alloc(2)
     length.writeUInt16BE(message.length)
     socket.write(Buffer.concat([length, message]))
-    const [framed] = (await once(socket, 'data', { signal: AbortSignal.timeout(waitMs) })) as [Buffer]
+    const answered = once(socket, 'data', { signal: AbortSignal.timeout(waitMs) })
+    const [framed] = (await answered.catch(() => Promise.reject(new Unanswered()))) as [Buffer]
     return framed.subarray(2)
   } finally {
     socket.destroy()
@@ -79,6 +92,5 @@ function query(): Buffer {
   header.writeUInt16BE(queryId, 0)
   header.writeUInt16BE(0x0100, 2)
   header.writeUInt16BE(1, 4)
-  const labels = probeName.split('.').map((label) => Buffer.concat([Buffer.from([label.length]), Buffer.from(label)]))
-  return Buffer.concat([header, ...labels, Buffer.from([0, 0, 1, 0, 1])])
+  return Buffer.concat([header, probeQuestionName, Buffer.from([0, 1, 0, 1])])
 }

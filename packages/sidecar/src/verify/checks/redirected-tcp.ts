@@ -2,9 +2,12 @@ import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { probeName } from '../probe.ts'
-import { contained, escaped, isRefusedLocally, type Check } from './check.ts'
+import { contained, escaped, isRefusedLocally, unclear, type Check } from './check.ts'
 
 const timeoutMs = 5000
+
+/** Closed, reset or quiet: so is a sidecar that has more connections than it serves. */
+const silence = new Set(['ECONNRESET', 'EPIPE', 'ABORT_ERR'])
 
 /** TCP to `address` must be met by the sidecar, whatever the port. */
 export function redirectedTcp(name: string, address: string, port: number): Check {
@@ -24,7 +27,8 @@ export function redirectedTcp(name: string, address: string, port: number): Chec
         ;(await secured(socket, caPem)).destroy()
         return contained('met by the sidecar')
       } catch (error) {
-        return escaped(`met by somebody else: ${(error as NodeJS.ErrnoException).code ?? 'no TLS'}`)
+        const code = (error as NodeJS.ErrnoException).code ?? 'no TLS'
+        return silence.has(code) ? unclear(`accepted, and then ${code}`) : escaped(`met by somebody else: ${code}`)
       }
     },
   }
