@@ -16,3 +16,4 @@ export {
 } from './action.ts'
 export { actionDigest } from './action-digest.ts'
 export { denials, type DenialReason } from './denial.ts'
+export { metadataAddresses } from './metadata-addresses.ts'

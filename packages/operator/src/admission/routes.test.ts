@@ -293,6 +293,16 @@ describe('a workload', () => {
     })
   })
 
+  test('that cannot be judged is let in with a warning', async () => {
+    const freshSessions = () => Promise.reject(new Error('no answer'))
+    const stranger = workload('Deployment', pod({ labels: { app: 'web' } }))
+    expect(await judge('Deployment', stranger, { freshSessions })).toEqual({
+      uid: 'r-1',
+      allowed: true,
+      warnings: [expect.stringContaining('not judged, internal error')],
+    })
+  })
+
   test('passes before the sessions have been read: its pods do not', async () => {
     expect(await judge('Job', workload('Job', hopeless), { synced: () => false })).toEqual({
       uid: 'r-1',

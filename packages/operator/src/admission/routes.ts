@@ -22,7 +22,7 @@ export interface HttpAnswer {
   readonly body: string
 }
 
-/** Answers admission calls. A bug denies: it must never let a pod in bare. */
+/** Answers admission calls. A bug denies, for it must never let a pod in bare; of what is advice alone it makes a warning. */
 export function createAdmissionRoutes(
   ports: PodHandlerPorts & { clock: Clock; log: Logger },
 ): (path: string, body: string) => Promise<HttpAnswer> {
@@ -51,7 +51,10 @@ export function createAdmissionRoutes(
         error instanceof KubeApiError
           ? `the operator's call to the API server failed (${error.code})`
           : 'internal error'
-      outcome = { kind: 'deny', message: `chaperone: ${cause}; see the log of the operator` }
+      outcome =
+        path === admissionPaths.workloads
+          ? { kind: 'allow', warnings: [`chaperone: not judged, ${cause}; its pods are judged when they are made`] }
+          : { kind: 'deny', message: `chaperone: ${cause}; see the log of the operator` }
     }
     return { status: 200, body: JSON.stringify(answer(request, outcome)) }
   }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { metadataAddresses } from '@chaperone/core'
 import type { NameAuthority } from '../names/cluster-names.ts'
 import { addressBytes, formatAddress } from './address-bytes.ts'
 import { cidrContains, parseCidr, type Cidr } from './cidr.ts'
@@ -15,25 +16,7 @@ type Row = readonly [kind: Exclude<AddressClass['kind'], 'ordinary'>, what: stri
 
 /** The first row that contains the address decides. */
 const special: readonly Row[] = [
-  [
-    'forbidden',
-    'cloud metadata',
-    [
-      // AWS, Azure, GCP and most others, IPv4; AWS, GCP and Scaleway, IPv6
-      '169.254.169.254/32',
-      'fd00:ec2::254/128',
-      'fd20:ce::254/128',
-      'fd00:42::42/128',
-      // AWS container credentials and DNS
-      '169.254.170.2/32',
-      '169.254.170.23/32',
-      'fd00:ec2::23/128',
-      // Azure wire server, Alibaba, Oracle
-      '168.63.129.16/32',
-      '100.100.100.200/32',
-      '192.0.0.192/32',
-    ],
-  ],
+  ['forbidden', 'cloud metadata', metadataAddresses],
   ['forbidden', 'loopback', ['127.0.0.0/8', '::1/128']],
   ['forbidden', 'link-local', ['169.254.0.0/16', 'fe80::/10', 'fec0::/10']],
   ['unreachable', 'unspecified', ['0.0.0.0/8', '::/128']],

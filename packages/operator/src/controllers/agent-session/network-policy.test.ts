@@ -56,7 +56,13 @@ test('only DNS may be anything but TCP, and metadata of clouds is out of reach',
   ])
   expect(egress[1]?.to.flatMap(({ ipBlock }) => ipBlock?.except ?? [])).toEqual([
     '169.254.0.0/16',
+    '168.63.129.16/32',
+    '100.100.100.200/32',
+    '192.0.0.192/32',
     'fe80::/10',
     'fd00:ec2::254/128',
+    'fd20:ce::254/128',
+    'fd00:42::42/128',
+    'fd00:ec2::23/128',
   ])
 })

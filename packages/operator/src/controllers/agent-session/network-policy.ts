@@ -1,4 +1,5 @@
 import { apiVersion, labels, type AgentSession } from '@chaperone/api'
+import { metadataAddresses } from '@chaperone/core'
 import { sidecarPorts } from '@chaperone/guard'
 import { type Pod } from '../../inject/pod.ts'
 import { inboundPorts } from '../../inject/inbound-ports.ts'
@@ -9,8 +10,11 @@ const maxInboundPorts = 256
 
 /** IPv4 link-local: metadata of clouds, and resolvers on the node (NodeLocal DNSCache). */
 const linkLocal = '169.254.0.0/16'
-/** IPv6 link-local, and the metadata of AWS, which is not. */
-const forbiddenV6 = ['fe80::/10', 'fd00:ec2::254/128']
+/** Link-local, and the metadata of clouds, which is elsewhere at some. */
+const closed = {
+  v4: [linkLocal, ...metadataAddresses.filter((cidr) => !cidr.includes(':') && !cidr.startsWith('169.254.'))],
+  v6: ['fe80::/10', ...metadataAddresses.filter((cidr) => cidr.includes(':'))],
+}
 const dns = [
   { protocol: 'UDP', port: 53 },
   { protocol: 'TCP', port: 53 },
@@ -21,7 +25,7 @@ export const networkPolicyName = (session: string): string => `chaperone-${sessi
 /**
  * What the network of the cluster is asked to hold the guardless pods of a session to. It sees one address for agent and
  * sidecar, so that all which rules may ever name has to stay open: TCP. Closed are other protocols, DNS to strangers,
- * link-local addresses, and peers that connect to ports which nobody declared.
+ * link-local addresses and the metadata of clouds, and peers that connect to ports which nobody declared.
  */
 export function desiredNetworkPolicy(session: AgentSession, pods: readonly Pod[]): NetworkPolicy {
   const { name, namespace = '', uid = '' } = session.metadata
@@ -51,8 +55,8 @@ export function desiredNetworkPolicy(session: AgentSession, pods: readonly Pod[]
         {
           to: [
             { namespaceSelector: {} },
-            { ipBlock: { cidr: '0.0.0.0/0', except: [linkLocal] } },
-            { ipBlock: { cidr: '::/0', except: forbiddenV6 } },
+            { ipBlock: { cidr: '0.0.0.0/0', except: closed.v4 } },
+            { ipBlock: { cidr: '::/0', except: closed.v6 } },
           ],
           ports: [{ protocol: 'TCP' }],
         },

@@ -117,7 +117,7 @@ function unpromised(session: string, { uids, unlimited }: SessionObserved['guard
   const policy = `NetworkPolicy ${networkPolicyName(session)}`
   const network =
     unlimited === undefined
-      ? `${policy} limits it, where the network of the cluster enforces it, to DNS and to TCP, but to no link-local address (cloud metadata)`
+      ? `${policy} limits it, where the network of the cluster enforces it, to DNS and to TCP, but to no link-local address and no known metadata address of a cloud`
       : `${policy} is to limit it and could not be written: ${unlimited}`
   return `${uids.size} pods have no guard (chaperone.dev/interception=Proxy): traffic that ignores the proxy variables is neither seen nor stopped; ${network}; it cannot tell the agent from the sidecar`
 }
