@@ -88,6 +88,25 @@ export const forged: readonly Forgery[] = [
         (pod: HostilePod) => (sidecar(pod)[probe] = { exec: { command: ['node', '-e', ''] } }),
       ] as const,
   ),
+  ...(
+    [
+      ['another host', { httpGet: { path: '/readyz', port: 15_021, host: '192.0.2.9' } }],
+      ['another port', { httpGet: { path: '/readyz', port: 8080 } }],
+      ['a port alone', { tcpSocket: { port: 15_021 } }],
+    ] as const
+  ).map(
+    ([what, probe]) =>
+      [
+        `with a probe of the sidecar that asks ${what}`,
+        'httpGet',
+        (pod: HostilePod) => (sidecar(pod).livenessProbe = probe),
+      ] as const,
+  ),
+  [
+    'with a port of the node for the sidecar',
+    'hostPort',
+    (pod) => (sidecar(pod).ports = [{ containerPort: 15_021, hostPort: 15_021 }]),
+  ],
   [
     'with a verify that ends',
     'restartPolicy',
@@ -232,6 +251,16 @@ export const forged: readonly Forgery[] = [
     'with the uid of the sidecar for the pod',
     'securityContext.runAsUser',
     ({ spec }) => (spec.securityContext = { runAsUser: 424_242 }),
+  ],
+  [
+    'with the uid of verify in a container',
+    'securityContext.runAsUser',
+    ({ spec }) => (spec.containers[0]!.securityContext['runAsUser'] = 424_241),
+  ],
+  [
+    'with the uid of verify for the pod',
+    'securityContext.runAsUser',
+    ({ spec }) => (spec.securityContext = { runAsUser: 424_241 }),
   ],
   [
     'with the keys of the sidecar mounted',

@@ -58,6 +58,7 @@ export interface HostileContainer {
   image: string
   restartPolicy?: string
   livenessProbe?: object
+  ports?: object[]
   readinessProbe?: { exec?: { command: string[] }; periodSeconds?: number }
   startupProbe?: { exec?: { command: string[] } }
   securityContext: Record<string, unknown>
