@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
-import { connect as connectHttp2, createSecureServer as createHttp2 } from 'node:http2'
+import { createSecureServer as createHttp2 } from 'node:http2'
 import { connect } from 'node:net'
-import { connect as connectTls } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { createTestAuthority } from '@chaperone/testkit'
 import { allow, closeAll, closers, curl, host, listen, raw, run, start, upstream } from './testdata/http-bench.ts'
+import { connectHttp2OverTls } from './testdata/tls-bench.ts'
 
 afterEach(closeAll)
 
@@ -67,11 +67,7 @@ describe('an allowed exchange', () => {
     })
     const upstreamPort = await listen(server)
     const { port } = await start(upstreamPort, allow(), { authority })
-    const session = connectHttp2(`https://${host}`, {
-      createConnection: () =>
-        connectTls({ port, host: '127.0.0.1', servername: host, ca: authority.certificate, ALPNProtocols: ['h2'] }),
-    })
-    closers.push(() => session.destroy())
+    const session = connectHttp2OverTls(port, authority)
     const stream = session.request({
       ':path': '/svc/Method',
       ':method': 'POST',
@@ -154,11 +150,7 @@ describe('a refused exchange', () => {
   test('in gRPC is a gRPC status', async () => {
     const authority = await createTestAuthority()
     const { port } = await start(1, [{ name: 'no', to: { hosts: [host] }, action: 'Deny' }], { authority })
-    const session = connectHttp2(`https://${host}`, {
-      createConnection: () =>
-        connectTls({ port, host: '127.0.0.1', servername: host, ca: authority.certificate, ALPNProtocols: ['h2'] }),
-    })
-    closers.push(() => session.destroy())
+    const session = connectHttp2OverTls(port, authority)
     const stream = session.request({ ':path': '/svc/Method', ':method': 'POST', 'content-type': 'application/grpc' })
     stream.end()
     expect(await new Promise((resolve) => stream.once('response', resolve))).toMatchObject({

@@ -9,10 +9,10 @@ import {
 } from 'node:http2'
 import { connect, createServer as createTcp } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { createTestAuthority } from '@chaperone/testkit'
 import { allow, closeAll, closers, host, listen, start, upstream } from './testdata/http-bench.ts'
+import { connectHttp2OverTls } from './testdata/tls-bench.ts'
 
 afterEach(closeAll)
 
@@ -255,11 +255,7 @@ describe('a dial upstream', () => {
       }),
     )
     const bench = await start(port, allow(), { authority })
-    const session = connectHttp2(`https://${host}`, {
-      createConnection: () =>
-        connectTls({ port: bench.port, servername: host, ca: authority.certificate, ALPNProtocols: ['h2'] }),
-    })
-    closers.push(() => session.destroy())
+    const session = connectHttp2OverTls(bench.port, authority)
     return { dialled, hungUp, session, speak: () => speak() }
   }
 
@@ -317,17 +313,7 @@ describe('on one HTTP/2 connection', () => {
   test('over TLS for one name, a stream for another is refused', async () => {
     const authority = await createTestAuthority()
     const bench = await start(1, allow(), { authority })
-    const session = connectHttp2(`https://${host}`, {
-      createConnection: () =>
-        connectTls({
-          port: bench.port,
-          host: '127.0.0.1',
-          servername: host,
-          ca: authority.certificate,
-          ALPNProtocols: ['h2'],
-        }),
-    })
-    closers.push(() => session.destroy())
+    const session = connectHttp2OverTls(bench.port, authority)
     expect(await answerOf(session, { ':path': '/', ':authority': 'evil.test' })).toMatchObject({ status: 421 })
   })
 })

@@ -2,13 +2,12 @@
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { connect as connectTls } from 'node:tls'
 import { afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { createTestAuthority, type TestAuthority } from '@chaperone/testkit'
 import { helloBytes, inRecordsOfOneByte } from '../detect/testdata/hello-bytes.ts'
 import { createAddressRules } from '../upstream/address-class.ts'
 import { allow, closeAll, closers, host, raw, start, upstream } from './testdata/http-bench.ts'
-import { byteByByte, other, overTls, secureUpstream } from './testdata/tls-bench.ts'
+import { byteByByte, connectHttp2OverTls, other, overTls, secureUpstream } from './testdata/tls-bench.ts'
 
 afterEach(closeAll)
 let authority: TestAuthority
@@ -66,17 +65,7 @@ describe('over TLS, to the address that stands for the host,', () => {
   test('streams of HTTP/2 are judged one by one: another :authority is refused, and the next is served', async () => {
     const origin = await secureUpstream(authority)
     const bench = await start(origin.port, both, { authority, whole: true })
-    const session = connectHttp2(`https://${host}`, {
-      createConnection: () =>
-        connectTls({
-          port: bench.port,
-          host: '127.0.0.1',
-          servername: host,
-          ca: authority.certificate,
-          ALPNProtocols: ['h2'],
-        }),
-    })
-    closers.push(() => session.destroy())
+    const session = connectHttp2OverTls(bench.port, authority)
     const statuses = []
     for (const named of [other, 'evil.test', `${host}:22`, host])
       statuses.push(await statusOf(session, { ':path': '/', ':authority': named }))

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
 import { createServer as createHttps } from 'node:https'
 import { connect, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
@@ -20,6 +21,16 @@ export async function secureUpstream(authority: TestAuthority): Promise<{ port: 
     response.end('fine')
   })
   return { port: await listen(server), seen }
+}
+
+/** A client of HTTP/2 over TLS, for the host of the bench. */
+export function connectHttp2OverTls(port: number, authority: TestAuthority): ClientHttp2Session {
+  const session = connectHttp2(`https://${host}`, {
+    createConnection: () =>
+      connectTls({ port, host: '127.0.0.1', servername: host, ca: authority.certificate, ALPNProtocols: ['h2'] }),
+  })
+  closers.push(() => session.destroy())
+  return session
 }
 
 /** The status of a request over TLS; `refused` where there is no TLS. */
