@@ -9,9 +9,8 @@ tools/bootstrap.sh
 e2e/cluster/build.sh
 node tools/build.ts
 images/build.sh $(images/build.sh --list)
-"$cluster" status >/dev/null 2>&1 || "$cluster" up
+"$cluster" up $(images/build.sh --list | sed "s|.*|$CHAPERONE_CACHE/images/&.tar|")
 eval "$("$cluster" env)"
-"$cluster" load $(images/build.sh --list | sed "s|.*|$CHAPERONE_CACHE/images/&.tar|")
 ln -sf "$CHAPERONE_ROOT/dist/cli/cli.mjs" "$CHAPERONE_CACHE/cluster/bin/chaperone"
 ln -sf "$CHAPERONE_ROOT/dist/cli/cli.mjs" "$CHAPERONE_CACHE/cluster/bin/kubectl-chaperone"
 chmod +x dist/cli/cli.mjs

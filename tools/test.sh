@@ -44,12 +44,9 @@ build_images() { "$CHAPERONE_ROOT"/images/build.sh $("$CHAPERONE_ROOT"/images/bu
 
 # Leaves a cluster that was up before, as a developer's is, running afterwards.
 start_cluster() {
-  if ! "$cluster" status >/dev/null 2>&1; then
-    started_cluster=yes
-    "$cluster" up || return
-  fi
+  "$cluster" status >/dev/null 2>&1 || started_cluster=yes
+  "$cluster" up $(images/build.sh --list | sed "s|.*|$CHAPERONE_CACHE/images/&.tar|") || return
   eval "$("$cluster" env)"
-  "$cluster" load $(images/build.sh --list | sed "s|.*|$CHAPERONE_CACHE/images/&.tar|")
 }
 
 use_cluster() { if [ -n "${E2E_KUBECONFIG:-}" ]; then export KUBECONFIG=$E2E_KUBECONFIG; else start_cluster; fi; }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A real one-node Kubernetes where there is no Docker, no image registry and no systemd. Needs Linux, root and Go.
 #   cluster.sh build                  compile what is missing
-#   cluster.sh up | down | status     status exits 0 when it is up
+#   cluster.sh up [ARCHIVE...]        with these archives loaded, which only the first start with them unpacks
+#   cluster.sh down | status          status exits 0 when it is up
 #   cluster.sh load ARCHIVE...        make docker-archives usable as images (imagePullPolicy: Never or IfNotPresent)
 #   cluster.sh env                    shell lines that set KUBECONFIG and PATH: eval "$(cluster.sh env)"
 #   cluster.sh user NAME [GROUP...]   prints the path of a kubeconfig for that user
@@ -13,6 +14,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/settings.sh"
 . "$here/pki.sh"
 . "$here/configure.sh"
+. "$here/images.sh"
 
 UP_TIMEOUT_S=180 # about ten seconds on an idle machine; many times that beside a busy test run
 
@@ -37,18 +39,33 @@ eventually() {
 
 up() {
   [ "$(uname -s)" = Linux ] && [ "$(id -u)" = 0 ] || fail 'needs root on Linux: it makes network namespaces and runs containers'
-  [ -z "$(node)" ] || { say "already up"; return; }
+  [ -z "$(node)" ] || { say "already up"; load "$@"; return; }
   "$here/build.sh"
   down # what a machine's crash left
+  rm -rf "$LOG" && mkdir -p "$DIR" "$LOG"
+  fill_store "$BIN/pause.tar" "$@"
+  SECONDS=0 # what is done only once takes minutes
   say "starting Kubernetes $KUBERNETES"
-  rm -rf "$LOG" && mkdir -p "$DIR" "$LOG" && cd "$DIR"
+  cd "$DIR"
   configure
+  clone_store
   for tree in $(cgroup_trees); do mkdir -p "$tree/$CGROUP"; done
   start_node
   eventually 'ready node' admin wait --for=condition=Ready node/node1 --timeout=1s
   eventually 'default service account' admin get serviceaccount default
-  load "$BIN/pause.tar"
   say "ready after $SECONDS s"
+}
+
+fill_store() { flock "$STORE.lock" unshare --mount --pid --fork --kill-child --mount-proc bash "$here/store.sh" "$@"; }
+
+# Databases and manifests are copied. Unpacked layers, which nothing writes to, stay where they are: a container's own files, and
+# images that are loaded later, are beside links to them.
+clone_store() {
+  local root=$DIR/containerd overlayfs=io.containerd.snapshotter.v1.overlayfs
+  mkdir -p "$root/$overlayfs/snapshots"
+  (cd "$STORE/containerd" && cp -a --parents io.containerd.metadata.v1.bolt io.containerd.content.v1.content "$overlayfs/metadata.db" "$root")
+  find "$STORE/containerd/$overlayfs/snapshots" -mindepth 1 -maxdepth 1 -exec ln -s -t "$root/$overlayfs/snapshots" {} +
+  cp -a "$STORE/imported" "$DIR/loaded"
 }
 
 start_node() {
@@ -88,15 +105,10 @@ down() {
 }
 
 load() {
-  local archive key
+  local archive
   for archive in "$@"; do
-    key=$(sha256sum <"$archive" | cut -c1-16)
-    mkdir -p "$DIR/loaded"
-    ! is_built "$DIR/loaded/$(basename "$archive")" "$key" || continue
-    nsenter --target "$(node)" --mount --pid "$BIN/ctr" -a "$DIR/containerd.sock" -n k8s.io image import "$archive" >"$LOG/load.log" 2>&1 ||
-      fail "could not load $archive: $(tail -1 "$LOG/load.log")"
-    : >"$DIR/loaded/$(basename "$archive")"
-    keep_key "$DIR/loaded/$(basename "$archive")" "$key"
+    is_imported "$DIR/loaded" "$archive" ||
+      import_image "$DIR/loaded" "$archive" nsenter --target "$(node)" --mount --pid "$BIN/ctr" -a "$DIR/containerd.sock" -n k8s.io
   done
 }
 
@@ -120,7 +132,7 @@ require_up() { [ -n "$(node)" ] || fail 'the cluster is not up'; }
 
 case ${1:-} in
   build) exec "$here/build.sh" ;;
-  up) up ;;
+  up) up "${@:2}" ;;
   down) down ;;
   status) require_up && admin get nodes ;;
   env) echo "export KUBECONFIG=$DIR/admin.kubeconfig PATH=$BIN:\$PATH" ;;

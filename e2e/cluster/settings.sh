@@ -3,6 +3,7 @@
 DIR=${CLUSTER_DIR:-/run/chaperone-e2e}   # state of the running cluster; removed by down
 LOG=$CHAPERONE_CACHE/cluster/log         # logs outlive the cluster, until the next one
 BIN=$CHAPERONE_CACHE/cluster/bin
+STORE=$CHAPERONE_CACHE/cluster/store     # unpacked images; outlives the cluster, and a running one reads them here
 LINK=chaperone-e2e                       # the machine's end of the cable to the node
 CGROUP=chaperone-e2e                     # parent of every pod's cgroup
 HOST_IP=198.18.7.1 NODE_IP=198.18.7.2
