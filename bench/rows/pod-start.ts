@@ -45,8 +45,7 @@ async function startPod(namespace: string, observe: (pod: Pod) => Promise<void>)
     sample = {
       'ready ms': ready,
       'admitted at': await admitted,
-      'guard done at': reached.get('chaperone-guard') ?? NaN,
-      'sidecar ready at': reached.get('chaperone-sidecar') ?? NaN,
+      'sidecar started at': reached.get('chaperone-sidecar') ?? NaN,
       'verify done at': reached.get('chaperone-verify') ?? NaN,
     }
     await observe(event.object)

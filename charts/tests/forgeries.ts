@@ -4,14 +4,11 @@ const named =
   (name: string) =>
   ({ spec }: HostilePod): HostileContainer =>
     spec.initContainers.find((container) => container.name === name)!
-const [guard, sidecar, verify] = ['chaperone-guard', 'chaperone-sidecar', 'chaperone-verify'].map(named) as [
-  (pod: HostilePod) => HostileContainer,
-  (pod: HostilePod) => HostileContainer,
-  (pod: HostilePod) => HostileContainer,
-]
+const sidecar = named('chaperone-sidecar')
+const verify = named('chaperone-verify')
 const setting = (container: HostileContainer, name: string) => container.env.find((each) => each.name === name)!
 export const rules = (pod: HostilePod, change: (text: string) => string): void => {
-  guard(pod).command![1] = change(guard(pod).command![1]!)
+  verify(pod).command![2] = change(verify(pod).command![2]!)
 }
 
 /** What it is, what the refusal names, how it is done. */
@@ -37,7 +34,7 @@ export const forged: readonly Forgery[] = [
     'with a sidecar that ends',
     'restartPolicy',
     (pod) => {
-      for (const member of ['restartPolicy', 'livenessProbe', 'readinessProbe', 'startupProbe'])
+      for (const member of ['restartPolicy', 'livenessProbe', 'readinessProbe'])
         Reflect.deleteProperty(sidecar(pod), member)
     },
   ],
@@ -47,39 +44,50 @@ export const forged: readonly Forgery[] = [
   ['with arguments for verify', 'command', (pod) => (verify(pod).args = ['version'])],
   [
     'that starts without a test',
-    'initContainers[*].restartPolicy, startupProbe, readinessProbe',
-    (pod) => Reflect.deleteProperty(verify(pod), 'startupProbe'),
+    'initContainers[*].restartPolicy, lifecycle, livenessProbe',
+    (pod) => Reflect.deleteProperty(verify(pod), 'lifecycle'),
   ],
   [
     'with a test at its start that tests nothing',
-    'initContainers[*].restartPolicy, startupProbe, readinessProbe',
-    (pod) => (verify(pod).startupProbe!.exec!.command = ['node', '--version']),
+    'initContainers[*].restartPolicy, lifecycle, livenessProbe',
+    (pod) => (verify(pod).lifecycle!.postStart!.exec.command = ['node', '--version']),
   ],
   [
     'that is tested once only',
-    'initContainers[*].restartPolicy, startupProbe, readinessProbe',
-    (pod) => Reflect.deleteProperty(verify(pod), 'readinessProbe'),
+    'initContainers[*].restartPolicy, lifecycle, livenessProbe',
+    (pod) => Reflect.deleteProperty(verify(pod), 'livenessProbe'),
   ],
   [
     'with later tests that test nothing',
-    'initContainers[*].restartPolicy, startupProbe, readinessProbe',
-    (pod) => (verify(pod).readinessProbe!.exec!.command = ['node', '--version']),
+    'initContainers[*].restartPolicy, lifecycle, livenessProbe',
+    (pod) => (verify(pod).livenessProbe!.exec!.command = ['node', '--version']),
   ],
   [
     'that is tested once a year',
-    'initContainers[*].restartPolicy, startupProbe, readinessProbe',
-    (pod) => (verify(pod).readinessProbe!.periodSeconds = 31_536_000),
+    'initContainers[*].restartPolicy, lifecycle, livenessProbe',
+    (pod) => (verify(pod).livenessProbe!.periodSeconds = 31_536_000),
   ],
+  ...(['initialDelaySeconds', 'failureThreshold', 'timeoutSeconds'] as const).map(
+    (member) =>
+      [
+        `with another ${member} of its later tests`,
+        'initContainers[*].restartPolicy, lifecycle, livenessProbe',
+        (pod: HostilePod) => (verify(pod).livenessProbe![member] = 100),
+      ] as const,
+  ),
   [
     'with a sidecar that waits a year for the next test',
     'initContainers[*].env',
     (pod) => (setting(sidecar(pod), 'CHAPERONE_VERIFY_PERIOD_SECONDS').value = '31536000'),
   ],
-  [
-    'with a probe that writes reports',
-    'exec',
-    (pod) => (verify(pod).livenessProbe = { exec: { command: ['node', '-e', ''] } }),
-  ],
+  ...(['readinessProbe', 'startupProbe'] as const).map(
+    (probe) =>
+      [
+        `with a ${probe} that writes reports`,
+        'exec',
+        (pod: HostilePod) => (verify(pod)[probe] = { exec: { command: ['node', '-e', ''] } }),
+      ] as const,
+  ),
   ...(['livenessProbe', 'readinessProbe', 'startupProbe'] as const).map(
     (probe) =>
       [
@@ -111,14 +119,8 @@ export const forged: readonly Forgery[] = [
     'with a verify that ends',
     'restartPolicy',
     (pod) => {
-      for (const member of ['restartPolicy', 'readinessProbe', 'startupProbe'])
-        Reflect.deleteProperty(verify(pod), member)
+      for (const member of ['restartPolicy', 'lifecycle', 'livenessProbe']) Reflect.deleteProperty(verify(pod), member)
     },
-  ],
-  [
-    'with a sidecar that nothing waits for',
-    'startupProbe',
-    (pod) => Reflect.deleteProperty(sidecar(pod), 'startupProbe'),
   ],
   [
     'with a sidecar without seccomp',
@@ -228,9 +230,14 @@ export const forged: readonly Forgery[] = [
   [
     'with a hook in the sidecar',
     'lifecycle',
-    (pod) => Object.assign(sidecar(pod), { lifecycle: { preStop: { sleep: { seconds: 1 } } } }),
+    (pod) => (sidecar(pod).lifecycle = { preStop: { sleep: { seconds: 1 } } }),
   ],
-  ['with a fourth container of ours', 'prefix chaperone-', ({ spec }) => (spec.containers[0]!.name = 'chaperone-x')],
+  [
+    'with a verify that is put to sleep at its end',
+    'lifecycle',
+    (pod) => (verify(pod).lifecycle!.preStop = { sleep: { seconds: 1 } }),
+  ],
+  ['with a third container of ours', 'prefix chaperone-', ({ spec }) => (spec.containers[0]!.name = 'chaperone-x')],
   ['with a token for every container', 'volumeMounts', ({ spec }) => (spec['automountServiceAccountToken'] = true)],
   [
     'with default capabilities',
@@ -302,8 +309,15 @@ export const forged: readonly Forgery[] = [
 
 /** More where there is a guard. */
 export const forgedGuards: readonly Forgery[] = [
-  ['with a guard of another image', 'initContainers[*].image', (pod) => (guard(pod).image = 'evil')],
-  ['with a guard that does nothing', 'command', (pod) => (guard(pod).command = ['/usr/sbin/nft', '--version', 'x'])],
+  ['without a guard', 'command', (pod) => (verify(pod).command = ['/usr/bin/catatonit', '-P'])],
+  ['with a guard that does nothing', 'command', (pod) => (verify(pod).command![1] = ' /bin/true')],
+  ['with a guard that may fail', 'command', (pod) => (verify(pod).command![0] = '/usr/lib/execline/bin/foreground')],
+  ['with a program of others after the guard', 'command', (pod) => (verify(pod).command![4] = '/usr/local/bin/node')],
+  [
+    'with a program more between the guard and the wait',
+    'command',
+    (pod) => verify(pod).command!.splice(4, 0, '/usr/lib/execline/bin/if', ' /usr/sbin/nft', ' flush ruleset', ''),
+  ],
   [
     'with a rule more',
     'rule set',
@@ -346,25 +360,34 @@ export const forgedGuards: readonly Forgery[] = [
         return text.replace(line, '').replace('policy drop;', `policy drop;${line}`)
       }),
   ],
-  ['with a guard that goes on', 'restartPolicy', (pod) => (guard(pod).restartPolicy = 'Always')],
   [
     'with a volume over the programs of the guard',
     'volumeMounts',
     (pod) => {
       pod.spec.volumes.push({ name: 'chaperone-secret-x', secret: { secretName: 'x' } })
-      guard(pod).volumeMounts = [{ name: 'chaperone-secret-x', mountPath: '/usr/sbin' }]
+      verify(pod).volumeMounts.push({ name: 'chaperone-secret-x', mountPath: '/usr/sbin' })
     },
+  ],
+  [
+    'with a sidecar that has the capability of the guard',
+    'initContainers[*].securityContext',
+    (pod) => (sidecar(pod).securityContext['capabilities'] = { drop: ['ALL'], add: ['NET_ADMIN'] }),
+  ],
+  [
+    'with a guard that lacks its capability',
+    'initContainers[*].securityContext',
+    (pod) => (verify(pod).securityContext['capabilities'] = { drop: ['ALL'] }),
   ],
   [
     'with a guard that has more than NET_ADMIN',
     'initContainers[*].securityContext',
-    (pod) => (guard(pod).securityContext['capabilities'] = { drop: ['ALL'], add: ['NET_ADMIN', 'SYS_ADMIN'] }),
+    (pod) => (verify(pod).securityContext['capabilities'] = { drop: ['ALL'], add: ['NET_ADMIN', 'SYS_ADMIN'] }),
   ],
   [
     'with a well-known uid',
     'runAsUser',
     (pod) => {
-      for (const each of [guard(pod), sidecar(pod)]) each.securityContext['runAsUser'] = 1337
+      sidecar(pod).securityContext['runAsUser'] = 1337
       verify(pod).securityContext['runAsUser'] = 1336
       rules(pod, (text) => text.replaceAll('424242', '1337'))
       pod.metadata.annotations['chaperone.dev/proxy-uid'] = '1337'
@@ -384,6 +407,24 @@ export const forgedGuards: readonly Forgery[] = [
 
 /** More where there is none. */
 export const forgedProxies: readonly Forgery[] = [
+  [
+    'with a verify that may change the network',
+    'initContainers[*].securityContext',
+    (pod) => (verify(pod).securityContext['capabilities'] = { drop: ['ALL'], add: ['NET_ADMIN'] }),
+  ],
+  [
+    'with rules of its own',
+    'command',
+    (pod) =>
+      (verify(pod).command = [
+        '/usr/lib/execline/bin/if',
+        ' /usr/sbin/nft',
+        ' flush ruleset',
+        '',
+        '/usr/bin/catatonit',
+        '-P',
+      ]),
+  ],
   [
     'without the label of its mode',
     'metadata.labels',

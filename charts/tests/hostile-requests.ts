@@ -70,13 +70,13 @@ const createPods: readonly HostileRequest[] = [
   {
     policy: 'chaperone-pods',
     title: 'a pod without guard where the namespace does not say so',
-    names: 'chaperone-guard, chaperone-sidecar, chaperone-verify are not its first init containers',
+    names: 'metadata.labels',
     call: create(injectedPod('x', undefined, 'Proxy')),
   },
   {
     policy: 'chaperone-pods',
     title: 'a pod with a guard where the namespace says that there is none',
-    names: 'chaperone-sidecar, chaperone-verify are not its first init containers',
+    names: 'metadata.labels',
     interception: 'Proxy',
     call: create(injectedPod('x')),
   },
@@ -165,7 +165,7 @@ const changes: readonly HostileRequest[] = [
     names: 'spec.hostNetwork',
     call: patchEarlier({ spec: { template: { metadata: { labels: { version: '2' } } } } }),
   },
-  ...['chaperone-guard', 'chaperone-sidecar', 'chaperone-verify'].map((name) => ({
+  ...['chaperone-sidecar', 'chaperone-verify'].map((name) => ({
     policy: 'chaperone-pod-updates',
     title: `another image for ${name}`,
     names: 'spec.initContainers[*].image',
@@ -255,7 +255,7 @@ const changes: readonly HostileRequest[] = [
     call: create(claiming({ labels: { 'chaperone.dev/session': 'devin' } })),
   },
   ...['exec', 'attach'].flatMap((verb) =>
-    ['chaperone-sidecar', 'chaperone-guard'].map((container) => ({
+    ['chaperone-sidecar', 'chaperone-verify'].map((container) => ({
       policy: 'chaperone-connect',
       title: `${verb} into ${container}`,
       names: 'nobody may exec into or attach to the sidecar',

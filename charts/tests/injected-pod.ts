@@ -57,10 +57,11 @@ export interface HostileContainer {
   name: string
   image: string
   restartPolicy?: string
-  livenessProbe?: object
+  lifecycle?: { postStart?: { exec: { command: string[] } }; preStop?: object }
+  livenessProbe?: Record<string, unknown> & { exec?: { command: string[] }; periodSeconds?: number }
   ports?: object[]
-  readinessProbe?: { exec?: { command: string[] }; periodSeconds?: number }
-  startupProbe?: { exec?: { command: string[] } }
+  readinessProbe?: object
+  startupProbe?: object
   securityContext: Record<string, unknown>
   volumeMounts: object[]
   env: { name: string; value?: string; valueFrom?: object }[]

@@ -10,7 +10,7 @@ export interface Agent {
   /** Runs a JavaScript module in the agent's container. */
   script(source: string, ...args: string[]): Promise<Result>
   curl(...args: string[]): Promise<{ status: number; body: string }>
-  /** Of guard, sidecar and verify. */
+  /** Of sidecar and verify. */
   restarts(): Promise<string>
 }
 

@@ -108,7 +108,7 @@ async function kubeconfigAs(user: string, ...groups: string[]): Promise<string> 
 }
 
 describe('an ordinary agent pod', () => {
-  test('gets guard, and sidecar and verify as native sidecars, and keeps its own image and command', async () => {
+  test('gets sidecar and verify as native sidecars, and keeps its own image and command', async () => {
     const pod = JSON.parse(await kubectl('get', 'pod', '-n', namespace, 'agent', '-o', 'json')) as {
       spec: {
         initContainers: { name: string; restartPolicy?: string }[]
@@ -118,7 +118,7 @@ describe('an ordinary agent pod', () => {
     }
     expect(
       pod.spec.initContainers.map((container) => `${container.name} ${container.restartPolicy ?? ''}`.trim()),
-    ).toEqual(['chaperone-guard', 'chaperone-sidecar Always', 'chaperone-verify Always'])
+    ).toEqual(['chaperone-sidecar Always', 'chaperone-verify Always'])
     expect(pod.spec.containers[0]?.command).toEqual(['sleep', '100000'])
     expect(pod.spec.automountServiceAccountToken).toBe(false)
   })
@@ -417,7 +417,7 @@ describe('while agents run', () => {
         '-o',
         'jsonpath={.status.initContainerStatuses[*].restartCount}',
       ),
-    ).toBe('0 0 0')
+    ).toBe('0 0')
     await kubectl('delete', 'agentsession', '-n', namespace, 'devin')
     await eventually(path, (answer) => answer.status === 403 || answer.status === 503)
   })

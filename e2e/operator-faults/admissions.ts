@@ -18,7 +18,7 @@ export function startAdmissions(kubectl: Kubectl, pod: object): Admissions {
     while (!stopped) {
       const { code, stdout, stderr } = await kubectl.tryAdmit(pod)
       if (code !== 0) failures.push(stderr)
-      else if (!stdout.includes('chaperone-guard')) failures.push('admitted without injection')
+      else if (!stdout.includes('chaperone-verify')) failures.push('admitted without injection')
       count += 1
       for (const { until, resolve } of waiting) if (count >= until) resolve()
       waiting = waiting.filter(({ until }) => count < until)

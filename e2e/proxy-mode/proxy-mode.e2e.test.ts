@@ -67,7 +67,7 @@ describe('an agent where PodSecurity enforces restricted', () => {
     for (const { securityContext } of spec.initContainers)
       expect(securityContext.capabilities).toEqual({ drop: ['ALL'] })
     expect(metadata.labels).toMatchObject(proxied)
-    // Its startup probe is the test: nothing of the agent starts before it has passed.
+    // Its hook is the test: nothing of the agent starts before it has passed.
     const started = `jsonpath={.status.initContainerStatuses[?(@.name=="chaperone-verify")].started}`
     expect(await kubectl('get', 'pod', '-n', namespace, 'agent', '-o', started)).toBe('true')
   })
@@ -213,9 +213,9 @@ describe('the mode is the namespace’s to choose', () => {
     )
     const admitted = JSON.parse(stdout) as {
       metadata: { labels: Record<string, string> }
-      spec: { initContainers: { name: string }[] }
+      spec: { initContainers: { command: string[] }[] }
     }
-    expect(admitted.spec.initContainers[0]?.name).toBe('chaperone-guard')
+    expect(admitted.spec.initContainers[1]?.command[2]).toContain('table inet chaperone')
     expect(admitted.metadata.labels).not.toMatchObject(proxied)
   })
 

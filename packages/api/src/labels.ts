@@ -28,7 +28,6 @@ export const annotations = {
 } as const
 
 export const containerNames = {
-  guard: 'chaperone-guard',
   sidecar: 'chaperone-sidecar',
   verify: 'chaperone-verify',
 } as const

@@ -209,7 +209,6 @@ describe('a pod', () => {
   test('that a session selects is injected by the patch as the API server applies it', async () => {
     const pod = await createPod('agent', 'devin')
     expect(pod.spec.initContainers?.map((container) => container.name)).toEqual([
-      'chaperone-guard',
       'chaperone-sidecar',
       'chaperone-verify',
     ])

@@ -139,7 +139,7 @@ test('with the label of its namespace away, nothing of a running pod can be chan
   await admin('label', 'namespace', 'agents', 'chaperone.dev/injection-')
   const pod = (await apiserver.request('GET', '/api/v1/namespaces/agents/pods/unlabelled')) as Pod
   const initContainers = pod.spec.initContainers?.map((container) => ({ ...container, image: 'evil:1' }))
-  await expect(patch('pod', 'unlabelled', { spec: { initContainers } })).rejects.toThrow('images of guard, sidecar')
+  await expect(patch('pod', 'unlabelled', { spec: { initContainers } })).rejects.toThrow('images of sidecar')
   await expect(
     create(podYaml('claims', 'unlabelled').replace('{app: unlabelled}', '{chaperone.dev/session: unlabelled}')),
   ).rejects.toThrow('kubectl label namespace agents chaperone.dev/injection=enabled')

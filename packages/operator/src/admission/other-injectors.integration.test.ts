@@ -138,12 +138,8 @@ describe.each(rows)('$title, $place', ({ name, refusal }) => {
       expect([status, status === 201 ? '' : message]).toEqual([201, ''])
       const pod = body as Pod
       expect(pod.metadata.annotations?.[seenBy]).toBe(name)
-      const [guard, sidecar, verify, ...init] = pod.spec.initContainers ?? []
-      expect([guard, sidecar, verify].map((each) => each?.name)).toEqual([
-        'chaperone-guard',
-        'chaperone-sidecar',
-        'chaperone-verify',
-      ])
+      const [sidecar, verify, ...init] = pod.spec.initContainers ?? []
+      expect([sidecar, verify].map((each) => each?.name)).toEqual(['chaperone-sidecar', 'chaperone-verify'])
       for (const container of [...init, ...pod.spec.containers]) expectContained(container, sidecar!)
     })
   else

@@ -137,13 +137,13 @@ describe('a review', () => {
     const enforce = 'pod-security.kubernetes.io/enforce'
     const inNamespace = (more: Record<string, string>) =>
       setUp({ namespaceLabels: () => Promise.resolve({ 'chaperone.dev/injection': 'enabled', ...more }) })
-    const namesOf = async (more: Record<string, string>) =>
-      applyPatch(pod(), await inNamespace(more).pods(pod())).spec.initContainers?.map(({ name }) => name)
+    const firstProgramOfVerify = async (more: Record<string, string>) =>
+      (applyPatch(pod(), await inNamespace(more).pods(pod())).spec.initContainers?.[1]?.['command'] as string[])[0]
 
     test('chooses mode Proxy, a pod has no guard; in any other it has one', async () => {
-      expect(await namesOf({ [interception]: 'Proxy' })).toEqual(['chaperone-sidecar', 'chaperone-verify'])
-      expect((await namesOf({ [interception]: 'Transparent' }))?.[0]).toBe('chaperone-guard')
-      expect((await namesOf({}))?.[0]).toBe('chaperone-guard')
+      expect(await firstProgramOfVerify({ [interception]: 'Proxy' })).toBe('/usr/bin/catatonit')
+      expect(await firstProgramOfVerify({ [interception]: 'Transparent' })).toBe('/usr/lib/execline/bin/if')
+      expect(await firstProgramOfVerify({})).toBe('/usr/lib/execline/bin/if')
     })
 
     test.each(['proxy', 'None', ''])('chooses a mode that there is not, %j, a pod is refused', async (value) => {
@@ -188,7 +188,7 @@ describe('a review', () => {
       },
     })
     const injected = applyPatch(taken, await pods(taken))
-    expect(injected.spec.initContainers?.[1]?.securityContext?.runAsUser).toBe(5000)
+    expect(injected.spec.initContainers?.[0]?.securityContext?.runAsUser).toBe(5000)
   })
 
   test.each([

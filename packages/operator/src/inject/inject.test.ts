@@ -47,9 +47,8 @@ const agent: Pod = {
 describe('inject', () => {
   const injected = inject(agent, settings)
 
-  test('guard, sidecar and verify come before every container of the user', () => {
+  test('sidecar and verify come before every container of the user', () => {
     expect(injected.spec.initContainers?.map((container) => container.name)).toEqual([
-      'chaperone-guard',
       'chaperone-sidecar',
       'chaperone-verify',
       'setup',
@@ -59,16 +58,25 @@ describe('inject', () => {
   })
 
   test('the sidecar is native: it restarts always and does not keep a Job from completing', () => {
-    expect(injected.spec.initContainers?.[1]?.restartPolicy).toBe('Always')
+    expect(injected.spec.initContainers?.[0]?.restartPolicy).toBe('Always')
   })
 
-  test('the guard runs nft without root and with NET_ADMIN alone', () => {
-    const guard = injected.spec.initContainers?.[0]
-    expect(guard).toMatchObject({
-      command: ['/usr/sbin/nft', expect.stringContaining('skuid 424242')],
+  test('verify puts the guard up without root and with NET_ADMIN alone, then waits, and is tested', () => {
+    const verify = injected.spec.initContainers?.[1]
+    expect(verify).toMatchObject({
+      command: [
+        '/usr/lib/execline/bin/if',
+        ' /usr/sbin/nft',
+        expect.stringMatching(/^ add table [^]*skuid 424242/),
+        '',
+        '/usr/bin/catatonit',
+        '-P',
+      ],
+      lifecycle: { postStart: { exec: { command: ['node', '/app/verify.mjs'] } } },
+      livenessProbe: { exec: { command: ['node', '/app/verify.mjs', 'again'] }, failureThreshold: 1 },
       securityContext: { runAsNonRoot: true, capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] } },
     })
-    expect((guard?.['command'] as string[])[1]).toContain('{ 15021, 8080 }')
+    expect((verify?.['command'] as string[])[2]).toContain('{ 15021, 8080 }')
   })
 
   test('the node reaches what probes and hooks name, declared or not', () => {
@@ -80,11 +88,11 @@ describe('inject', () => {
       lifecycle: { postStart: { httpGet: { port: 5004 } }, preStop: { tcpSocket: { port: 5005 } } },
     }
     const { initContainers } = inject({ ...agent, spec: { containers: [{ ...main!, ...handlers }] } }, settings).spec
-    expect((initContainers?.[0]?.['command'] as string[])[1]).toContain('{ 15021, 5001, 5002, 5003, 5004, 5005, 8080 }')
+    expect((initContainers?.[1]?.['command'] as string[])[2]).toContain('{ 15021, 5001, 5002, 5003, 5004, 5005, 8080 }')
   })
 
   test('agents have no capability, cannot gain one, and see the trust bundle read-only', () => {
-    for (const container of [...injected.spec.containers, injected.spec.initContainers![3]!]) {
+    for (const container of [...injected.spec.containers, injected.spec.initContainers![2]!]) {
       expect(container.securityContext).toMatchObject({
         allowPrivilegeEscalation: false,
         capabilities: { drop: ['ALL'] },
@@ -138,7 +146,7 @@ describe('inject', () => {
 
   test('where a rule presents the token of the service account, the sidecar has it and the agent a placeholder', () => {
     const withToken = inject(agent, { ...settings, serviceAccountToken: true })
-    const [, sidecar] = withToken.spec.initContainers!
+    const [sidecar] = withToken.spec.initContainers!
     expect(sidecar!.volumeMounts).toContainEqual({
       name: 'chaperone-service-account',
       mountPath: '/var/run/chaperone/credentials/_service-account',
@@ -173,7 +181,7 @@ describe('inject', () => {
   })
 
   test('whatever a user puts under our names is replaced', () => {
-    const name = fc.constantFrom('chaperone-guard', 'chaperone-sidecar', 'chaperone-verify', 'chaperone-private')
+    const name = fc.constantFrom('chaperone-sidecar', 'chaperone-verify', 'chaperone-private')
     fc.assert(
       fc.property(fc.array(name), fc.array(name), (containers, mounts) => {
         const hostile: Pod = {

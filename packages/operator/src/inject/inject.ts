@@ -1,6 +1,5 @@
 import { annotations, containerNames, labels } from '@chaperone/api'
 import { agentContainer, isTokenVolume } from './agent-container.ts'
-import { guardContainer } from './containers/guard.ts'
 import { sidecarContainer } from './containers/sidecar.ts'
 import { verifyContainer } from './containers/verify.ts'
 import { inboundPorts } from './inbound-ports.ts'
@@ -9,8 +8,8 @@ import type { InjectSettings } from './settings.ts'
 import { ourVolumes } from './volumes.ts'
 
 /**
- * The pod with guard (unless clients are told of a proxy), sidecar and verify as its first init containers. Pure, on raw JSON, strip-then-add: injecting
- * twice gives what injecting once gives. Call `refusals` first; this never judges.
+ * The pod with sidecar and verify as its first init containers. Pure, on raw JSON, strip-then-add: injecting twice gives what
+ * injecting once gives. Call `refusals` first; this never judges.
  */
 export function inject(pod: Pod, settings: InjectSettings): Pod {
   const containers = pod.spec.containers.map((container) => agentContainer(container, settings))
@@ -42,9 +41,8 @@ export function inject(pod: Pod, settings: InjectSettings): Pod {
       ...pod.spec,
       automountServiceAccountToken: false,
       initContainers: [
-        ...(settings.interception === 'Transparent' ? [guardContainer(settings, inboundPorts(pod.spec))] : []),
         sidecarContainer(settings),
-        verifyContainer(settings),
+        verifyContainer(settings, inboundPorts(pod.spec)),
         ...initContainers,
       ],
       containers,
@@ -60,8 +58,7 @@ function withoutInterception(given: Record<string, string> = {}): Record<string,
 
 /** True for a pod whose first init containers are ours, in order. */
 export function isInjected(pod: Pod): boolean {
-  const { guard, sidecar, verify } = containerNames
+  const { sidecar, verify } = containerNames
   const names = (pod.spec.initContainers ?? []).map(({ name }) => name)
-  const ours = pod.metadata.labels?.[labels.interception] === 'Proxy' ? [sidecar, verify] : [guard, sidecar, verify]
-  return ours.every((name, index) => names[index] === name)
+  return [sidecar, verify].every((name, index) => names[index] === name)
 }

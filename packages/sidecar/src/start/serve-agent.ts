@@ -11,7 +11,7 @@ import { createDnsJournal } from '../dns/dns-journal.ts'
 import { createDnsResponder } from '../dns/dns-responder.ts'
 import { serveDnsOverTcp, serveDnsOverUdp } from '../dns/serve-dns.ts'
 import type { Drivers } from '../drivers.ts'
-import type { Engine } from '../engine/engine.ts'
+import type { Engine, PolicyHolder } from '../engine/engine.ts'
 import { bindListeners } from '../listen/bind-listeners.ts'
 import { serveExplicitProxy } from '../listen/explicit-proxy.ts'
 import { inheritListeners, type ParentChannel } from '../listen/inherit-listeners.ts'
@@ -39,7 +39,7 @@ export async function serveAgent(
 ): Promise<AgentSide> {
   const { policy, recorder, clock, log } = engine
   const pool = createSyntheticPool()
-  const probe = createProbeResponder(state.tls)
+  const probe = createProbeResponder(state.tls, firstDirection(policy))
   const bypass = createBypassJournal(engine, { pool, ownUids: ownUids(config) })
   // Listeners that were handed over are of another network, whose sockets we do not see.
   const ownerOf: SocketOwner = config.inherit ? () => undefined : createSocketOwner(clock)
@@ -76,6 +76,16 @@ export async function serveAgent(
     for (const server of listeners.transparent) server.once('close', () => stop.abort())
   }
   return { listeners, connections, pool, bypass }
+}
+
+/** Settles when the director has spoken for the first time. */
+function firstDirection(policy: PolicyHolder): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = policy.subscribe(() => {
+      stop()
+      resolve()
+    })
+  })
 }
 
 /** Verify runs as the uid below ours (packages/operator, inject), and has attempts to make. */

@@ -4,13 +4,13 @@ import { errorText, type Clock } from '@chaperone/core'
 import type { VerifyConfig } from '../config.ts'
 import { writeAtomically } from '../files/write-atomically.ts'
 import type { Check, CheckResult } from './checks/check.ts'
-import { reportPath } from './self-test-report.ts'
+import { parseReport, reportPath } from './self-test-report.ts'
 
 export interface VerifyPorts {
   readonly checks: readonly Check[]
   /** Whether the sidecar is there to be met. */
   readonly sidecarListens: () => Promise<boolean>
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'sleep'>
   /** Lines for the kubelet, which makes an event of them, the gravest first. */
   readonly write: (line: string) => void
 }
@@ -23,11 +23,17 @@ interface Finding extends CheckResult {
 const maxTerminationMessage = 4096
 
 /**
- * Tries to get out with the privileges of the agent, and tells the kubelet and the sidecar what it found. Resolves with
- * whether nothing got out. While the sidecar is away nothing is proved and nothing reported: a connection that is refused
- * would look the same, had it been refused outside. Nor is anything while it does not answer, which the agent may bring about.
+ * Nothing but `passed` lets an agent start. `escaped` and `doubtful` are reasons to put the guard up again: a way out is open, or
+ * something was not heard of a sidecar that is there. `unproved` is none: the sidecar is away, or too busy for all of it.
  */
-export async function runVerify(config: VerifyConfig, ports: VerifyPorts): Promise<boolean> {
+export type Verdict = 'passed' | 'escaped' | 'doubtful' | 'unproved'
+
+/**
+ * Tries to get out with the privileges of the agent, and tells the kubelet and the sidecar what it found. While the sidecar
+ * is away nothing is proved and nothing reported: a connection that is refused would look the same, had it been refused
+ * outside. Nor is anything while it does not answer, which the agent may bring about.
+ */
+export async function runVerify(config: VerifyConfig, ports: VerifyPorts): Promise<Verdict> {
   const { checks, sidecarListens, clock, write } = ports
   const caPem = await readFile(join(config.trustDir, 'ca.crt'), 'utf8')
   const findings = await Promise.all(checks.map((check) => runCheck(check, caPem)))
@@ -39,11 +45,22 @@ export async function runVerify(config: VerifyConfig, ports: VerifyPorts): Promi
   for (const { name, contained, unclear, detail } of findings)
     write(`${contained ? 'ok    ' : unclear === true ? 'UNCLEAR' : 'OPEN  '} ${name}: ${detail}`)
   await writeFile(config.terminationLog, said.slice(0, maxTerminationMessage)).catch(() => undefined)
-  if (!isProved) return false
+  if (!isProved) return findings.some(({ met }) => met) ? 'doubtful' : 'unproved'
+  if (ok) await untilFindingIsSeen(config.verifyDir, clock)
   const report = JSON.stringify({ ok, message, checkedAt: new Date(clock.now()).toISOString() })
   // Read by the sidecar, which is another user.
   await writeAtomically(reportPath(config.verifyDir), report, 0o644)
-  return ok
+  return ok ? 'passed' : 'escaped'
+}
+
+/** The guard is put up again at once; what was found must be seen by the sidecar all the same, and by who watches the status. */
+const findingStandsMs = 5000
+
+async function untilFindingIsSeen(verifyDir: string, clock: VerifyPorts['clock']): Promise<void> {
+  const last = parseReport(await readFile(reportPath(verifyDir), 'utf8').catch(() => ''))
+  if (last === undefined || last.ok) return
+  const ageMs = clock.now() - Date.parse(last.checkedAt)
+  if (ageMs >= 0 && ageMs < findingStandsMs) await clock.sleep(findingStandsMs - ageMs)
 }
 
 async function unprovedMessage(

@@ -1,13 +1,10 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { sidecarPorts } from '@chaperone/guard'
 
-/** Seen in proc(5), which tells of the sockets of the whole pod; to connect would be an attempt that the sidecar records. */
-export async function sidecarListens(): Promise<boolean> {
-  return listensOnLoopback(sidecarPorts.transparent)
-}
-
-/** Whether anybody listens on 127.0.0.1 or ::1 and this port. */
+/**
+ * Whether anybody listens on 127.0.0.1 or ::1 and this port. Seen in proc(5), which tells of the sockets of the whole pod; to
+ * connect would be an attempt that the sidecar records.
+ */
 export async function listensOnLoopback(port: number): Promise<boolean> {
   // A kernel without IPv6 has no second file.
   for (const path of ['/proc/net/tcp', '/proc/net/tcp6'].filter((each) => existsSync(each))) {

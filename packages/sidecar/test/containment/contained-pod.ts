@@ -30,8 +30,8 @@ export interface ContainedPod {
   readonly sidecar: Sidecar
   /** The folder of the sidecar's volumes, which no other container mounts. */
   readonly volumes: string
-  /** Runs the self-test, as a probe of the kubelet does. */
-  verify(): Promise<SelfTest>
+  /** Runs the self-test, as the kubelet does before the agent starts, or again. */
+  verify(mode?: 'again'): Promise<SelfTest>
   /** Waits for a record of the sidecar, from the first one on. */
   recorded(kind: string, attributes: Readonly<Record<string, unknown>>): Promise<void>
   /** Whether there is one by now. */
@@ -110,7 +110,7 @@ async function fill(sandbox: PodSandbox, isVerified: boolean): Promise<Contained
     outside: await sandbox.actor('outside', root, fileOf('outside.py')),
     sidecar: sidecarIn(sandbox, own, { director, environment: isVerified ? { CHAPERONE_VERIFY_DIR: verifyDir } : {} }),
     volumes: own,
-    verify: () => runSelfTest(sandbox, own, verifyDir),
+    verify: (mode) => runSelfTest(sandbox, own, [verifyDir, ...(mode === undefined ? [] : [mode])]),
     async recorded(kind, attributes) {
       while (!(await pod.isRecorded(kind, attributes))) await delay(pollMs)
     },
@@ -140,9 +140,13 @@ async function fill(sandbox: PodSandbox, isVerified: boolean): Promise<Contained
 
 type Environment = Readonly<Record<string, string>>
 
-async function runSelfTest(sandbox: PodSandbox, directory: string, verifyDir: string): Promise<SelfTest> {
+async function runSelfTest(
+  sandbox: PodSandbox,
+  directory: string,
+  [verifyDir, ...mode]: [string, ...string[]],
+): Promise<SelfTest> {
   const terminationLog = join(verifyDir, 'termination-log')
-  const child = sandbox.start({ uid: verifyUid }, program(sandbox, 'verify/main.ts'), {
+  const child = sandbox.start({ uid: verifyUid }, [...program(sandbox, 'verify/main.ts'), ...mode], {
     CHAPERONE_TRUST_DIR: join(directory, 'trust'),
     CHAPERONE_VERIFY_DIR: verifyDir,
     CHAPERONE_TERMINATION_LOG: terminationLog,

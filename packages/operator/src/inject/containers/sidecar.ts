@@ -7,7 +7,10 @@ import { restricted } from './restricted.ts'
 
 const fieldEnv = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } })
 
-/** The native sidecar: started before, and stopped after, everything of the agent; it does not keep a Job from completing. */
+/**
+ * The native sidecar: started before, and stopped after, everything of the agent; it does not keep a Job from completing.
+ * Nothing waits for it but verify, without which nothing of the agent starts.
+ */
 export function sidecarContainer(settings: InjectSettings): Container {
   return {
     name: containerNames.sidecar,
@@ -35,12 +38,6 @@ export function sidecarContainer(settings: InjectSettings): Container {
       ...interceptionEnv(settings.interception),
     ],
     ports: [{ name: 'chaperone', containerPort: sidecarPorts.health, protocol: 'TCP' }],
-    startupProbe: {
-      httpGet: { path: '/readyz', port: sidecarPorts.health },
-      periodSeconds: 1,
-      failureThreshold: 120,
-      timeoutSeconds: 2,
-    },
     readinessProbe: { httpGet: { path: '/readyz', port: sidecarPorts.health }, periodSeconds: 10, timeoutSeconds: 5 },
     livenessProbe: {
       httpGet: { path: '/livez', port: sidecarPorts.health },

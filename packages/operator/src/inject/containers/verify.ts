@@ -1,5 +1,6 @@
 import { containerNames } from '@chaperone/api'
-import type { Container, Probe } from '../pod.ts'
+import { podRules } from '@chaperone/guard'
+import type { Container } from '../pod.ts'
 import { interceptionEnv, verifyProxyEnv } from '../proxy-env.ts'
 import { agentTrustPath, paths, volumeNames, type InjectSettings } from '../settings.ts'
 import { restricted } from './restricted.ts'
@@ -8,30 +9,42 @@ import { restricted } from './restricted.ts'
 const timeoutSeconds = 15
 
 /** Tries to escape with the agent's privileges, and fails when it could; without a guard, looks whether clients are led to the sidecar. */
-const selfTest: Probe = { exec: { command: ['node', '/app/verify.mjs'] }, timeoutSeconds }
+const selfTest = ['node', '/app/verify.mjs']
+/** Ends at SIGTERM, and does nothing before. */
+const wait = ['/usr/bin/catatonit', '-P']
 
 /**
- * The last container of ours tests the pod: before anything of the agent starts, and then on a schedule. The kubelet runs
- * the test, as a probe; in between there is no more than a process that waits for the end.
+ * The last container of ours puts the guard up and proves it. Its first process applies the rules and then only waits,
+ * without any capability; the kubelet runs the test: before anything of the agent starts, and then on a schedule. A test
+ * that fails restarts the container, which puts the guard up again.
  */
-export function verifyContainer(settings: InjectSettings): Container {
+export function verifyContainer(settings: InjectSettings, inboundPorts: readonly number[]): Container {
+  const isGuarded = settings.interception === 'Transparent'
+  // One below the proxy's: any uid but the exempt one is in the position of the agent.
+  const securityContext = restricted(settings.proxyUid - 1)
   return {
     name: containerNames.verify,
     image: settings.sidecarImage,
     imagePullPolicy: settings.imagePullPolicy,
     restartPolicy: 'Always',
-    command: ['/usr/bin/catatonit', '-P'],
+    command: isGuarded ? putUp(podRules({ proxyUid: settings.proxyUid, inboundPorts })) : wait,
     env: [
       { name: 'CHAPERONE_TRUST_DIR', value: agentTrustPath },
       { name: 'CHAPERONE_VERIFY_DIR', value: paths.verify },
       ...interceptionEnv(settings.interception),
       ...verifyProxyEnv(settings.interception),
     ],
-    startupProbe: { ...selfTest, periodSeconds: 1, failureThreshold: 10 },
-    // One failure is enough: the pod is not ready until a test passes, and the kubelet tries again at its next look.
-    readinessProbe: { ...selfTest, periodSeconds: settings.verifyPeriodSeconds, failureThreshold: 1 },
-    // One below the proxy's: any uid but the exempt one is in the position of the agent.
-    securityContext: restricted(settings.proxyUid - 1),
+    // Not a startup probe: the kubelet would look once in a second, and go on with the next of its rounds.
+    lifecycle: { postStart: { exec: { command: selfTest } } },
+    livenessProbe: {
+      exec: { command: [...selfTest, 'again'] },
+      periodSeconds: settings.verifyPeriodSeconds,
+      failureThreshold: 1,
+      timeoutSeconds,
+    },
+    securityContext: isGuarded
+      ? { ...securityContext, capabilities: { drop: ['ALL'], add: ['NET_ADMIN'] } }
+      : securityContext,
     resources: { requests: { cpu: '10m', memory: '16Mi' }, limits: { memory: '128Mi' } },
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: [
@@ -39,4 +52,13 @@ export function verifyContainer(settings: InjectSettings): Container {
       { name: volumeNames.verify, mountPath: paths.verify },
     ],
   }
+}
+
+/**
+ * `if { nft RULES } catatonit -P`, by execline: rules that do not apply end the container. Both programs carry the file
+ * capability, so that this needs no root, no shell and no Node; what comes after them has lost it, for no process of the
+ * container may gain a privilege by running a program.
+ */
+function putUp(rules: string): string[] {
+  return ['/usr/lib/execline/bin/if', ' /usr/sbin/nft', ` ${rules}`, '', ...wait]
 }

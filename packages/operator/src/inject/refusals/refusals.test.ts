@@ -88,7 +88,7 @@ test('what injection replaces or removes is not judged', () => {
     { name: 'chaperone-private', hostPath: { path: '/' } },
     { name: 'kube-api-access-x', projected: { sources: [{ serviceAccountToken: {} }] } },
   ]
-  const initContainers = [{ name: 'chaperone-guard', securityContext: { privileged: true } }]
+  const initContainers = [{ name: 'chaperone-verify', securityContext: { privileged: true } }]
   expect(refusals(pod({ volumes, initContainers }))).toEqual([])
 })
 

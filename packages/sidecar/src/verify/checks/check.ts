@@ -12,6 +12,8 @@ export interface CheckWorld {
 /** `detail` says what was seen, for the person who reads the pod's status. */
 export interface CheckResult {
   readonly contained: boolean
+  /** The sidecar was met, so that it is there. */
+  readonly met?: true
   /** It may have been the sidecar, too busy to be met: neither contained nor a way out. */
   readonly unclear?: true
   readonly detail: string
@@ -31,5 +33,6 @@ export function isRefusedLocally(code: string | undefined): boolean {
 }
 
 export const contained = (detail: string): CheckResult => ({ contained: true, detail })
+export const met = (detail: string): CheckResult => ({ contained: true, met: true, detail })
 export const unclear = (detail: string): CheckResult => ({ contained: false, unclear: true, detail })
 export const escaped = (detail: string): CheckResult => ({ contained: false, detail })

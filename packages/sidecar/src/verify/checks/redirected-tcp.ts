@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { probeName } from '../probe.ts'
-import { contained, escaped, isRefusedLocally, unclear, type Check } from './check.ts'
+import { contained, escaped, isRefusedLocally, met, unclear, type Check } from './check.ts'
 
 const timeoutMs = 5000
 
@@ -25,7 +25,7 @@ export function redirectedTcp(name: string, address: string, port: number): Chec
       }
       try {
         ;(await secured(socket, caPem)).destroy()
-        return contained('met by the sidecar')
+        return met('met by the sidecar')
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? 'no TLS'
         return silence.has(code) ? unclear(`accepted, and then ${code}`) : escaped(`met by somebody else: ${code}`)
