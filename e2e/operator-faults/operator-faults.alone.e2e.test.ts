@@ -45,13 +45,21 @@ const anotherLeads = (before: string) => eventually(holder, (now) => now !== '' 
 const podOf = (identity: string) => identity.replace(/_[^_]*$/, '')
 const available = () => kubectl('rollout', 'status', '-n', system, 'deploy/chaperone-operator', '--timeout=90s')
 
+const pending = async () => {
+  const path = 'jsonpath={.items[?(@.status.conditions[0].reason=="Pending")].metadata.name}'
+  return (await kubectl('get', 'approvalrequests', '-n', namespace, '-o', path))
+    .split(' ')
+    .filter((name) => name !== '')
+}
+
 /** Starts a call that waits for a person, and gives how to approve it. */
 async function hold(body: string) {
+  // One that has been decided upon may say for a moment that it has not.
+  const others = await pending()
   const answer = agent.curl('-d', body, api('/refunds'))
-  const path = 'jsonpath={.items[?(@.status.conditions[0].reason=="Pending")].metadata.name}'
-  const name = await eventually(
-    () => kubectl('get', 'approvalrequests', '-n', namespace, '-o', path),
-    (text) => text !== '',
+  const [name = ''] = await eventually(
+    async () => (await pending()).filter((each) => !others.includes(each)),
+    (names) => names.length > 0,
     60_000,
   )
   return {
@@ -101,7 +109,7 @@ test('the certificates are changed without a failed admission, and sidecars stay
         (answer) => answer.status === status,
       )
   }
-  expect([await agent.restarts(), await young!.restarts()]).toEqual(['0 0 0', '0 0 0'])
+  expect([await agent.restarts(), await young!.restarts()]).toEqual(['0 0', '0 0'])
 })
 
 test('a leader that is stopped hands over: no admission fails, and a held call is not lost', async () => {

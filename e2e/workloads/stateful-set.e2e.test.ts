@@ -72,7 +72,7 @@ async function addServer(): Promise<void> {
 }
 
 async function addInjector(): Promise<void> {
-  const members = `image: "${image('chaperone-e2e-agent')}", imagePullPolicy: "IfNotPresent", command: ["sleep", "100000"]`
+  const members = `image: "${image('chaperone-e2e-agent')}", imagePullPolicy: "IfNotPresent", command: ["sh", "-c", "trap exit TERM; sleep 100000 & wait"]`
   await kubectl.apply(...injector(namespace, { list: 'containers', name: 'log-shipper', members }))
   await kubectl('label', 'namespace', namespace, `injector=${namespace}`)
   const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probe', namespace }, spec: template().spec }
@@ -88,10 +88,12 @@ function statefulSet(): object[] {
     { name: 'SHOP', value: shopAddress },
   ]
   const setup = container({ name: 'setup', env, command: ['sh', '-c', attempts, 'setup'] })
+  const helping =
+    'require("http").createServer((q, a) => a.end("helped")).listen(7070); process.on("SIGTERM", () => process.exit())'
   const helper = container({
     name: 'helper',
     restartPolicy: 'Always',
-    command: ['node', '-e', 'require("http").createServer((q, a) => a.end("helped")).listen(7070)'],
+    command: ['node', '-e', helping],
     ports: [{ name: 'helper', containerPort: 7070 }],
     startupProbe: { exec: { command: ['true'] }, periodSeconds: 1 },
     livenessProbe: { tcpSocket: { port: 'helper' }, periodSeconds: 2 },
