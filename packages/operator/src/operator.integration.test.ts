@@ -165,7 +165,6 @@ describe('a session', () => {
     await kubectl(ada, ['create', '-f', '-'], sessionYaml('short', '  limits: {duration: 1s}'))
     await kubectl(ada, ['create', '-f', '-'], sessionYaml('paused', '  suspended: true'))
     await conditionIs('agentsession/paused', 'Ready', 'Suspended')
-    await admin('annotate', 'agentsession', 'short', 'touched=again', '--overwrite')
     await waitFor('agentsession/short', '.status.conditions[?(@.type=="Expired")].status', 'True')
   })
 

@@ -26,7 +26,7 @@ export interface SessionReconcilePorts {
   readonly networkPolicies: Store<NetworkPolicy>
 }
 
-/** Time alone changes a status: sidecars fall silent and sessions expire. */
+/** Time alone changes a status: sidecars fall silent. */
 const recheckMs = 60_000
 /** What the API server refused is asked again, while the status says so. */
 const retryMs = 5000
@@ -68,8 +68,14 @@ export function createSessionReconcile(ports: SessionReconcilePorts): Reconcile 
         throw error
       }
     }
-    return { requeueAfterMs: unlimited === undefined ? recheckMs : retryMs }
+    return { requeueAfterMs: Math.min(unlimited === undefined ? recheckMs : retryMs, leftMs(status, clock.now())) }
   }
+}
+
+/** Until the session expires, which it does once. */
+function leftMs({ expiresAt }: NonNullable<AgentSession['status']>, nowMs: number): number {
+  const left = expiresAt === undefined ? Infinity : Date.parse(expiresAt) - nowMs
+  return left > 0 ? left : Infinity
 }
 
 function isOver(pod: Pod): boolean {
