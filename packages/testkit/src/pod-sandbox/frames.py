@@ -8,6 +8,7 @@ MAX_FRAME = 65536
 RECEIVE_BUFFER = 64 << 20
 
 listening = None
+sending = None
 
 
 def listen(device):
@@ -18,9 +19,12 @@ def listen(device):
 
 
 def send_beacon(device, number):
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as packet:
-        packet.bind((device, 0))
-        packet.send(b"\xff" * 6 + b"\x02" + b"\x00" * 5 + struct.pack("!HI", BEACON, number) + b"\x00" * 42)
+    """The socket stays open: to close one that is bound to a device takes the kernel ten milliseconds and more."""
+    global sending
+    if sending is None:
+        sending = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        sending.bind((device, 0))
+    sending.send(b"\xff" * 6 + b"\x02" + b"\x00" * 5 + struct.pack("!HI", BEACON, number) + b"\x00" * 42)
 
 
 def frames_before_beacon(number):
