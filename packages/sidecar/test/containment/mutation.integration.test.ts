@@ -1,27 +1,24 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { guardRules, startContainedPod, startTimeoutMs, type ContainedPod } from './contained-pod.ts'
+import { afterAll, expect, test } from '@jest/globals'
+import { guardRules } from './contained-pod.ts'
 import { mutantsOf, noticedBy } from './mutations.ts'
+import { createPodPool } from './pod-pool.ts'
 
-let pod: ContainedPod
-beforeAll(async () => {
-  pod = await startContainedPod()
-}, startTimeoutMs)
-afterAll(() => pod.close())
+const pool = createPodPool()
+afterAll(() => pool.close())
 
 /** All vectors run where nobody notices. */
 const mutantMs = 120_000
 
-test(
+// Who notices that something does not work has waited for it: mutants wait side by side, each in a pod of its own.
+test.concurrent(
   'nobody finds anything wrong with the rules as they are',
-  async () => {
-    expect(await noticedBy(pod, guardRules)).toEqual([])
-  },
+  async () => expect(await pool.lend((pod) => noticedBy(pod, guardRules))).toEqual([]),
   mutantMs,
 )
 
 // Parts of lines too, and who notices, are for `make mutation`.
-test.each(mutantsOf(guardRules).filter(({ whole }) => whole))(
+test.concurrent.each(mutantsOf(guardRules).filter(({ whole }) => whole))(
   'somebody notices that this line is missing: $name',
-  async ({ rules }) => expect(await noticedBy(pod, rules, 1)).not.toEqual([]),
+  async ({ rules }) => expect(await pool.lend((pod) => noticedBy(pod, rules, 1))).not.toEqual([]),
   mutantMs,
 )

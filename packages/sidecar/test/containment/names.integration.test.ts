@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { agentUid, startContainedPod, startTimeoutMs, type ContainedPod } from './contained-pod.ts'
 import { tunnels } from './names.ts'
-import { namesOfTheCluster, rebinding } from './rebinding.ts'
+import { moves, namesOfTheCluster, rebinding } from './rebinding.ts'
 
 let pod: ContainedPod
 beforeAll(async () => {
@@ -13,6 +13,10 @@ afterAll(() => pod.close())
 const pageMs = 30_000
 
 describe('names', () => {
+  beforeAll(async () => {
+    for (const move of moves) await move.begin(pod)
+  }, pageMs)
+
   test.each([...tunnels, ...rebinding])(
     '$name reaches nobody outside',
     async (vector) => expect(await vector.run(pod)).toEqual([]),

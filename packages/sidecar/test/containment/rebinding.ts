@@ -87,33 +87,44 @@ const protocols = {
   'TLS that passes unread': { suffix: 'unread.test', port: 443, call: 'page_over_tls', args: { port: 443, path: '/' } },
 } as const
 
-/** First an address that may be dialled, which the sidecar remembers for a second; then one that may not. */
-const rebinds = (protocol: keyof typeof protocols, what: string, address: string): Vector => ({
-  name: `${what} ${address}, when an allowed host moves there under ${protocol},`,
-  guarded: false,
-  async run(pod) {
-    const { suffix, port, call, args } = protocols[protocol]
-    const host = await freshHost(pod, suffix)
-    const dialledBy = async (): Promise<{ before: boolean; others: string[] }> => {
-      await pod.sandbox.frames()
-      await pod.agent.call(call, { host, ...(call === 'page_over_tls' ? { address: host } : {}), ...args })
-      const tcp = (await pod.sandbox.frames()).filter((frame) => frame.protocol !== 'udp' || frame.toPort !== 53)
-      const isBefore = ({ to }: { to: string }): boolean => to === upstream.v4
-      return {
-        before: tcp.some((frame) => isBefore(frame) && frame.toPort === port),
-        others: tcp.filter((frame) => !isBefore(frame)).map(textOf),
+/** A name that moves: first to an address that may be dialled, which the sidecar remembers for a second; then to one that may not. */
+export interface Move extends Vector {
+  /** Dials it and moves it; moves of other names may come before `run`, which waits until it is no longer remembered. */
+  begin(pod: ContainedPod): Promise<void>
+}
+
+const rebinds = (protocol: keyof typeof protocols, what: string, address: string): Move => {
+  const { suffix, port, call, args } = protocols[protocol]
+  let host = ''
+  let first = { before: false, others: [] as string[] }
+  const dialled = async (pod: ContainedPod): Promise<typeof first> => {
+    await pod.sandbox.frames()
+    await pod.agent.call(call, { host, ...(call === 'page_over_tls' ? { address: host } : {}), ...args })
+    const tcp = (await pod.sandbox.frames()).filter((frame) => frame.protocol !== 'udp' || frame.toPort !== 53)
+    const isBefore = ({ to }: { to: string }): boolean => to === upstream.v4
+    return {
+      before: tcp.some((frame) => isBefore(frame) && frame.toPort === port),
+      others: tcp.filter((frame) => !isBefore(frame)).map(textOf),
+    }
+  }
+  return {
+    name: `${what} ${address}, when an allowed host moves there under ${protocol},`,
+    guarded: false,
+    async begin(pod) {
+      host = await freshHost(pod, suffix)
+      await pod.outside.value('answer', { name: host, addresses: [upstream.v4] })
+      first = await dialled(pod)
+      await pod.outside.value('answer', { name: host, addresses: [address] })
+    },
+    async run(pod) {
+      if (!first.before) return ['it was not dialled before it moved', ...first.others]
+      for (;;) {
+        const { before, others } = await dialled(pod)
+        if (others.length > 0 || !before) return others
       }
-    }
-    await pod.outside.value('answer', { name: host, addresses: [upstream.v4] })
-    const first = await dialledBy()
-    if (!first.before) return ['it was not dialled before it moved', ...first.others]
-    await pod.outside.value('answer', { name: host, addresses: [address] })
-    for (;;) {
-      const { before, others } = await dialledBy()
-      if (others.length > 0 || !before) return others
-    }
-  },
-})
+    },
+  }
+}
 
 /** A connection that the sidecar keeps open is to where the name led when it was dialled, and leads nowhere else. */
 const kept: Vector = {
@@ -148,12 +159,7 @@ const mixed: Vector = {
   },
 }
 
-/** Addresses that names lead to, at first or later. */
-export const rebinding: readonly Vector[] = [
-  ...[...forbidden, ...privately].map(([what, address]) => resolvesTo(what, address)),
-  ...forbidden.map(([what, address]) => resolvesTo(what, address, { suffix: 'default.svc' })),
-  resolvesTo('the port of the kubelet on the node', nodeAddresses[0], { port: kubeletPort }),
-  resolvesTo('the port of the kubelet on another node', '172.18.0.9', { port: kubeletPort }),
+export const moves: readonly Move[] = [
   ...[...forbidden.slice(0, 5), ...forbidden.slice(9, 11), ...forbidden.slice(13, 15), ...privately.slice(0, 3)].map(
     ([what, address]) => rebinds('HTTP', what, address),
   ),
@@ -164,6 +170,15 @@ export const rebinding: readonly Vector[] = [
       ['another pod', neighbour.v4] as const,
     ].map(([what, address]) => rebinds(protocol, what, address)),
   ),
+]
+
+/** Addresses that names lead to, at first or later; `moves` among them, which have to be begun. */
+export const rebinding: readonly Vector[] = [
+  ...[...forbidden, ...privately].map(([what, address]) => resolvesTo(what, address)),
+  ...forbidden.map(([what, address]) => resolvesTo(what, address, { suffix: 'default.svc' })),
+  resolvesTo('the port of the kubelet on the node', nodeAddresses[0], { port: kubeletPort }),
+  resolvesTo('the port of the kubelet on another node', '172.18.0.9', { port: kubeletPort }),
+  ...moves,
   aliasOf('a Service', 'private.default.svc.cluster.local'),
   aliasOf('the API server', 'kubernetes.default.svc.cluster.local'),
   kept,
