@@ -90,19 +90,9 @@ export async function createNamespace(
   name: string,
   labels: { readonly injection?: 'enabled' | 'required'; readonly interception?: string; readonly mutant?: string },
 ): Promise<void> {
-  await server.createNamespace(name)
-  await server.request(
-    'PATCH',
-    `/api/v1/namespaces/${name}`,
-    {
-      metadata: {
-        labels: {
-          ...(labels.injection === undefined ? {} : { 'chaperone.dev/injection': labels.injection }),
-          ...(labels.interception === undefined ? {} : { 'chaperone.dev/interception': labels.interception }),
-          ...(labels.mutant === undefined ? {} : { [mutantLabel]: labels.mutant }),
-        },
-      },
-    },
-    'application/merge-patch+json',
-  )
+  await server.createNamespace(name, {
+    ...(labels.injection === undefined ? {} : { 'chaperone.dev/injection': labels.injection }),
+    ...(labels.interception === undefined ? {} : { 'chaperone.dev/interception': labels.interception }),
+    ...(labels.mutant === undefined ? {} : { [mutantLabel]: labels.mutant }),
+  })
 }

@@ -49,9 +49,12 @@ export async function startAdmissionServer(): Promise<AdmissionServer> {
     const injected = (pod: string) => injectedPod(pod, undefined, interception === 'Proxy' ? 'Proxy' : 'Transparent')
     const pods = `/api/v1/namespaces/${name}/pods`
     const bare = { metadata: { name: 'bare' }, spec: { containers: [{ name: 'main', image: 'agent' }] } }
-    for (const pod of [injected('agent'), bare, ...(mutant === undefined ? [] : [injected(probeName)])])
-      await server.request('POST', pods, pod)
-    await server.request('POST', `/apis/apps/v1/namespaces/${name}/deployments`, earlier)
+    await Promise.all([
+      ...[injected('agent'), bare, ...(mutant === undefined ? [] : [injected(probeName)])].map((pod) =>
+        server.request('POST', pods, pod),
+      ),
+      server.request('POST', `/apis/apps/v1/namespaces/${name}/deployments`, earlier),
+    ])
   }
 
   /** The API server takes up policies about once a second. */
@@ -60,9 +63,9 @@ export async function startAdmissionServer(): Promise<AdmissionServer> {
   }
 
   // Before the policies, which would not let the bare pod stand in a namespace that requires injection.
-  for (const place of placesOf([...hostileRequests, ...honestRequests])) await createPlace(place)
+  await Promise.all(placesOf([...hostileRequests, ...honestRequests]).map((place) => createPlace(place)))
   for (const { policy, id } of mutants)
-    for (const place of placesOf(requestsOf(policy.metadata.name))) await createPlace(place, id)
+    await Promise.all(placesOf(requestsOf(policy.metadata.name)).map((place) => createPlace(place, id)))
   await installPolicies(server)
   for (const mutant of mutants) await installMutant(server, mutant)
   for (const { metadata } of policies)

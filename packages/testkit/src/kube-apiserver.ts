@@ -1,5 +1,5 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { request } from 'node:https'
+import { Agent, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -27,7 +27,7 @@ export interface KubeApiserver {
   /** One request as anybody, which may be refused. */
   attempt(call: KubeCall): Promise<KubeAnswer>
   /** Creates a namespace and its service account `default`, which the controller manager would make. */
-  createNamespace(name: string): Promise<void>
+  createNamespace(name: string, labels?: Readonly<Record<string, string>>): Promise<void>
   /** Creates the CustomResourceDefinitions of a YAML file and resolves once they are served. */
   installCrds(path: string): Promise<void>
   /** Drops etcd's history, so that older resource versions are gone. */
@@ -98,6 +98,8 @@ class ControlPlane implements KubeApiserver {
   #etcd: ChildProgram | undefined
   #apiserver: ChildProgram | undefined
   #users = 0
+  /** A handshake takes both sides longer than most requests. */
+  #connections = new Agent({ keepAlive: true })
 
   constructor(directory: string, pki: KubePki, ports: readonly number[], flags: readonly string[]) {
     const [port = 0, etcdPort = 0, peerPort = 0] = ports
@@ -171,7 +173,7 @@ class ControlPlane implements KubeApiserver {
     return new Promise((resolve, reject) => {
       const outgoing = request(
         `${this.url}${path}`,
-        { method, cert, key, ca: this.caPem, agent: false, headers },
+        { method, cert, key, ca: this.caPem, agent: this.#connections, headers },
         (response) => {
           response.setEncoding('utf8')
           let text = ''
@@ -190,8 +192,8 @@ class ControlPlane implements KubeApiserver {
     })
   }
 
-  async createNamespace(name: string): Promise<void> {
-    await this.request('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+  async createNamespace(name: string, labels: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.request('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })
     await this.#createDefaultServiceAccount(name)
   }
 
@@ -211,18 +213,23 @@ class ControlPlane implements KubeApiserver {
   }
 
   async restart(): Promise<void> {
-    this.#apiserver?.kill('SIGKILL')
-    await this.#apiserver?.stop()
+    await this.#endApiserver()
+    this.#connections = new Agent({ keepAlive: true })
     this.#startApiserver()
     await this.#ready()
   }
 
   async stop(): Promise<void> {
-    // A graceful end would wait a minute for open watches.
-    this.#apiserver?.kill('SIGKILL')
-    await this.#apiserver?.stop()
+    await this.#endApiserver()
     await this.#etcd?.stop()
     rmSync(this.#directory, { recursive: true, force: true })
+  }
+
+  /** A graceful end would wait a minute for open watches. */
+  async #endApiserver(): Promise<void> {
+    this.#connections.destroy()
+    this.#apiserver?.kill('SIGKILL')
+    await this.#apiserver?.stop()
   }
 
   #startApiserver(): void {

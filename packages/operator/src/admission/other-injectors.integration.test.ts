@@ -2,7 +2,7 @@
 // there is none. Never a pod that is injected by halves.
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import { startKubeApiserver, type KubeAnswer, type KubeApiserver } from '@chaperone/testkit'
-import { applyYaml, kubectl } from '../../test/chart.ts'
+import { applyYaml } from '../../test/chart.ts'
 import {
   first,
   firewall,
@@ -88,15 +88,15 @@ beforeAll(async () => {
   injector = await startOtherInjector(apiserver)
   for (const { name, shape, place } of rows) {
     await injector.register(name, shape, places[place].reinvocation)
-    await apiserver.createNamespace(name)
-    await kubectl(apiserver.kubeconfigPath, ['label', 'namespace', name, `injector=${name}`])
+    await apiserver.createNamespace(name, { injector: name })
   }
   operator = await startOperator(apiserver, 'one')
   await operator.ready()
   await applyYaml(apiserver, rows.map(({ name }) => sessionYaml(name)).join('---\n'))
   for (const { name } of rows) {
     await until(async () => JSON.stringify((await create(name, 'before-label')).body).includes(seenBy))
-    await kubectl(apiserver.kubeconfigPath, ['label', 'namespace', name, 'chaperone.dev/injection=enabled'])
+    const labelled = { metadata: { labels: { 'chaperone.dev/injection': 'enabled' } } }
+    await apiserver.request('PATCH', `/api/v1/namespaces/${name}`, labelled, 'application/merge-patch+json')
   }
   // Policies and webhooks are in force some moments after they are made.
   await until(async () => (await create(rows[0]!.name, 'any', { hostNetwork: true })).status === 403)
