@@ -193,7 +193,11 @@ class ControlPlane implements KubeApiserver {
   }
 
   async createNamespace(name: string, labels: Readonly<Record<string, string>> = {}): Promise<void> {
-    await this.request('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } })
+    await this.request('POST', '/api/v1/namespaces', {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name, labels },
+    })
     await this.#createDefaultServiceAccount(name)
   }
 
