@@ -32,7 +32,7 @@ export const forged: readonly Forgery[] = [
   ['with a verify of another image', 'initContainers[*].image', (pod) => (verify(pod).image = 'evil')],
   [
     'with a sidecar that ends',
-    'restartPolicy',
+    'the sidecar is native',
     (pod) => {
       for (const member of ['restartPolicy', 'livenessProbe', 'readinessProbe'])
         Reflect.deleteProperty(sidecar(pod), member)
@@ -67,7 +67,7 @@ export const forged: readonly Forgery[] = [
     'initContainers[*].restartPolicy, lifecycle, livenessProbe',
     (pod) => (verify(pod).livenessProbe!.periodSeconds = 31_536_000),
   ],
-  ...(['initialDelaySeconds', 'failureThreshold', 'timeoutSeconds'] as const).map(
+  ...(['initialDelaySeconds', 'failureThreshold', 'timeoutSeconds', 'terminationGracePeriodSeconds'] as const).map(
     (member) =>
       [
         `with another ${member} of its later tests`,
@@ -231,6 +231,50 @@ export const forged: readonly Forgery[] = [
     'with a hook in the sidecar',
     'lifecycle',
     (pod) => (sidecar(pod).lifecycle = { preStop: { sleep: { seconds: 1 } } }),
+  ],
+  ...(
+    [
+      ['the program of verify as the place of its last message', 'terminationMessagePath', '/app/verify.mjs'],
+      ['another folder to work in', 'workingDir', '/dev/shm'],
+      ['an input', 'stdin', true],
+      ['a terminal', 'tty', true],
+      ['a policy for its resizing', 'resizePolicy', [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }]],
+    ] as const
+  ).flatMap(([what, member, value]) =>
+    [sidecar, verify].map(
+      (of, index) =>
+        [
+          `with ${what} for ${index === 0 ? 'the sidecar' : 'verify'}`,
+          'terminationMessagePath',
+          (pod: HostilePod) => Object.assign(of(pod), { [member]: value }),
+        ] as const,
+    ),
+  ),
+  [
+    'with a sidecar that is never probed',
+    'httpGet',
+    (pod) => {
+      for (const member of ['livenessProbe', 'readinessProbe']) Reflect.deleteProperty(sidecar(pod), member)
+    },
+  ],
+  ...(
+    [
+      ['the group of root', 'runAsGroup', 0],
+      ['another profile of AppArmor', 'appArmorProfile', { type: 'Unconfined' }],
+      ['other labels of SELinux', 'seLinuxOptions', { type: 'spc_t' }],
+    ] as const
+  ).map(
+    ([what, member, value]) =>
+      [
+        `with a verify that has ${what}`,
+        'initContainers[*].securityContext',
+        (pod: HostilePod) => (verify(pod).securityContext[member] = value),
+      ] as const,
+  ),
+  [
+    'with a verify that looks elsewhere for certificates',
+    'initContainers[*].env',
+    (pod) => (setting(verify(pod), 'CHAPERONE_TRUST_DIR').value = '/dev/shm'),
   ],
   [
     'with a verify that is put to sleep at its end',
@@ -437,7 +481,7 @@ export const forgedProxies: readonly Forgery[] = [
   ],
   [
     'whose verify looks elsewhere',
-    'verify looks where clients are led',
+    'initContainers[*].env',
     (pod) => (setting(verify(pod), 'HTTPS_PROXY').value = 'http://203.0.113.9:3128'),
   ],
   [

@@ -72,6 +72,7 @@ test('verify needs to know only where the certificates are and where it reports'
     trustDir: '/t',
     verifyDir: '/v',
     terminationLog: '/dev/termination-log',
+    firstProcess: 'catatonit',
   })
   expect(() => parseVerifyConfig({})).toThrow('CHAPERONE_TRUST_DIR: required; CHAPERONE_VERIFY_DIR: required')
 })

@@ -63,6 +63,8 @@ export interface VerifyConfig {
   readonly trustDir: string
   readonly verifyDir: string
   readonly terminationLog: string
+  /** The program that the first process of the container becomes when the guard is up. */
+  readonly firstProcess: string
   /** Where clients of the agent are led, when there is no guard. */
   readonly proxy?: URL
 }
@@ -126,9 +128,10 @@ export function parseVerifyConfig(env: Environment): VerifyConfig {
   const trustDir = reader.required('CHAPERONE_TRUST_DIR')
   const verifyDir = reader.required('CHAPERONE_VERIFY_DIR')
   const terminationLog = reader.text('CHAPERONE_TERMINATION_LOG') ?? defaultTerminationLog
+  const firstProcess = reader.text('CHAPERONE_FIRST_PROCESS') ?? 'catatonit'
   const proxy = interception(reader) === 'Proxy' ? proxyUrl(reader) : undefined
   if (reader.problems.length > 0) throw new ConfigError(reader.problems)
-  return { trustDir, verifyDir, terminationLog, ...(proxy === undefined ? {} : { proxy }) }
+  return { trustDir, verifyDir, terminationLog, firstProcess, ...(proxy === undefined ? {} : { proxy }) }
 }
 
 interface Reader {

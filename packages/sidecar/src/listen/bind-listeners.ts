@@ -23,11 +23,12 @@ export async function bindListeners(interception: Interception): Promise<Listene
   if (interception === 'Proxy')
     return { transparent: [], dnsTcp: [], dnsUdp: [], quic: [], udp: [], proxy: await tcp(proxy) }
   return {
-    transparent: await tcp(transparent),
     dnsTcp: await tcp(dns),
     dnsUdp: await datagrams(dns),
     quic: await datagrams(quic),
     udp: await datagrams(udp),
+    // Last, because it tells verify that all are there.
+    transparent: await tcp(transparent),
     proxy: [],
   }
 }

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
 // A program of its own: the kubelet runs it once for every test, and it loads nothing of the sidecar.
-//   verify.mjs         before the agent starts: waits for guard and sidecar, and ends with 0 only when the test has passed
+//   verify.mjs         before the agent starts: waits for guard and sidecar; unless the test has passed, the container ends
 //   verify.mjs again   later: ends with 1 when there is reason to put the guard up again, which the kubelet does
 import { errorText, systemClock } from '@chaperone/core'
 import { sidecarPorts } from '@chaperone/guard'
-import { parseVerifyConfig, processEnvironment } from '../config.ts'
+import { parseVerifyConfig, processEnvironment, type VerifyConfig } from '../config.ts'
 import { checks } from './checks/index.ts'
-import { runVerify, type Verdict } from './run-verify.ts'
+import { endContainer, firstProcessIs } from './first-process.ts'
+import { forgetPassedTest, runVerify, type Verdict } from './run-verify.ts'
 import { listensOnLoopback } from './sidecar-listens.ts'
 import { verifyFirst } from './verify-first.ts'
 import { verifyProxy } from './verify-proxy.ts'
@@ -14,20 +15,24 @@ import { verifyProxy } from './verify-proxy.ts'
 const clock = systemClock
 const write = (line: string): void => void process.stderr.write(`${line}\n`)
 
-async function verify(isAgain: boolean): Promise<Verdict> {
-  const { proxy, ...config } = parseVerifyConfig(processEnvironment)
+async function verify({ proxy, firstProcess, ...config }: VerifyConfig, isAgain: boolean): Promise<Verdict> {
   const sidecarListens = () => listensOnLoopback(proxy === undefined ? sidecarPorts.transparent : sidecarPorts.proxy)
   const test = () =>
     proxy === undefined
       ? runVerify(config, { checks, sidecarListens, clock, write })
       : verifyProxy(config, proxy, write)
-  return isAgain ? test() : verifyFirst({ test, sidecarListens, clock, write })
+  if (isAgain) return test()
+  await forgetPassedTest(config.verifyDir)
+  return verifyFirst({ test, guardIsUp: () => firstProcessIs(firstProcess), sidecarListens, clock, write })
 }
 
 try {
   const isAgain = process.argv[2] === 'again'
-  const verdict = await verify(isAgain)
-  process.exitCode = verdict === 'passed' || (isAgain && verdict === 'unproved') ? 0 : 1
+  const config = parseVerifyConfig(processEnvironment)
+  const verdict = await verify(config, isAgain)
+  const isGood = verdict === 'passed' || (isAgain && verdict === 'unproved')
+  if (!isGood && !isAgain) await endContainer(config.firstProcess)
+  process.exitCode = isGood ? 0 : 1
 } catch (error) {
   write(`the self-test could not run: ${errorText(error)}`)
   process.exitCode = 1

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { createFakeClock, type FakeClock } from '@chaperone/testkit'
-import { contained, escaped, met, unclear, type Check, type CheckResult } from './checks/check.ts'
-import { runVerify, type Verdict } from './run-verify.ts'
+import { contained, escaped, sent, unclear, type Check, type CheckResult } from './checks/check.ts'
+import { forgetPassedTest, runVerify, type Verdict } from './run-verify.ts'
 import { parseReport, reportPath, type SelfTestReport } from './self-test-report.ts'
 
 let dir: string
@@ -39,9 +39,8 @@ const reported = (): SelfTestReport | undefined => {
 
 describe('the verdict', () => {
   test.each<[Verdict, boolean | undefined, readonly CheckResult[]]>([
-    ['passed', true, [met('by the sidecar'), contained('not sent')]],
-    ['escaped', false, [met('by the sidecar'), escaped('sent')]],
-    ['doubtful', undefined, [met('by the sidecar'), unclear('not answered')]],
+    ['passed', true, [contained('met by the sidecar'), contained('not sent')]],
+    ['escaped', false, [contained('met by the sidecar'), escaped('met by somebody else')]],
     ['unproved', undefined, [contained('not sent'), unclear('not answered')]],
   ])('is %s, and the report says %s', async (verdict, ok, results) => {
     expect(await verify(...results)).toBe(verdict)
@@ -53,10 +52,27 @@ describe('the verdict', () => {
     expect(await verify(escaped('refused'))).toBe('unproved')
     expect(reported()).toBeUndefined()
   })
+
+  test('is the worst all the same where something was sent to nobody, and names that alone', async () => {
+    isListening = false
+    expect(await verify(escaped('refused'), unclear('not answered'), sent('datagrams were sent'))).toBe('escaped')
+    expect(reported()).toMatchObject({ ok: false, message: '1 of 3 ways out are open: way 2 (datagrams were sent)' })
+  })
+})
+
+describe('before the first test of a container', () => {
+  test('one that has passed is forgotten, and one that has failed is not', async () => {
+    await verify(contained('not sent'))
+    await forgetPassedTest(dir)
+    expect(reported()).toBeUndefined()
+    await verify(sent('datagrams were sent'))
+    await forgetPassedTest(dir)
+    expect(reported()?.ok).toBe(false)
+  })
 })
 
 test('a finding stands for five seconds, though the guard is whole again', async () => {
-  await verify(escaped('sent'))
+  await verify(sent('datagrams were sent'))
   let isDone = false
   const again = verify(contained('not sent')).then(() => (isDone = true))
   await clock.advance(4999)

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type { Clock } from '@chaperone/core'
 import type { Verdict } from './run-verify.ts'
 
@@ -11,11 +10,12 @@ const lookIntervalMs = 20
 /** The test before anything of the agent starts: no sooner than the guard is up and the sidecar listens, and until something is proved. */
 export async function verifyFirst(ports: {
   readonly test: () => Promise<Verdict>
+  readonly guardIsUp: () => Promise<boolean>
   readonly sidecarListens: () => Promise<boolean>
   readonly clock: Clock
   readonly write: (line: string) => void
 }): Promise<Verdict> {
-  const { test, sidecarListens, clock, write } = ports
+  const { test, guardIsUp, sidecarListens, clock, write } = ports
   const startedAt = clock.elapsedMs()
   while (!((await guardIsUp()) && (await sidecarListens()))) {
     if (clock.elapsedMs() - startedAt > listenMs) {
@@ -26,12 +26,8 @@ export async function verifyFirst(ports: {
   }
   for (;;) {
     const verdict = await test()
-    if (verdict === 'passed' || verdict === 'escaped' || clock.elapsedMs() - startedAt > directMs) return verdict
+    const isOver = verdict !== 'unproved' || clock.elapsedMs() - startedAt > directMs
+    if (isOver || !(await sidecarListens())) return verdict
     await clock.sleep(lookIntervalMs)
   }
-}
-
-/** The first process of the container puts the guard up, by execline's `if`, and becomes another program when that has succeeded. */
-async function guardIsUp(): Promise<boolean> {
-  return (await readFile('/proc/1/comm', 'utf8')) !== 'if\n'
 }

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, mkdirSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -150,6 +150,7 @@ async function runSelfTest(
     CHAPERONE_TRUST_DIR: join(directory, 'trust'),
     CHAPERONE_VERIFY_DIR: verifyDir,
     CHAPERONE_TERMINATION_LOG: terminationLog,
+    CHAPERONE_FIRST_PROCESS: readFileSync('/proc/1/comm', 'utf8').trimEnd(),
   })
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => void (said += String(chunk)))

@@ -60,7 +60,6 @@ test.each([
     'UDP 443 over IPv4',
   ],
   ['that leads TCP nowhere', ['meta l4proto tcp redirect to :15001', ''], ['', ''], 'TCP over IPv4'],
-  ['that leads questions nowhere', ['udp dport 53 redirect to :15053', ''], ['', ''], 'DNS over UDP to another server'],
 ] as const)(
   'a guard %s fails the self-test',
   async (_, first, second, found) => {
@@ -73,6 +72,22 @@ test.each([
     const { code, said } = await pod.verify('again')
     await pod.sandbox.nft(guardRules)
     expect({ code, said: said.split('\n')[0] }).toEqual({ code: 1, said: expect.stringContaining(found) })
+  },
+  selfTestsMs,
+)
+
+test(
+  'a guard that leads questions nowhere lets none out: nothing is proved, so that the last report stands',
+  async () => {
+    await pod.sandbox.nft(guardRules.replace('udp dport 53 redirect to :15053', ''))
+    const { code, said } = await pod.verify('again')
+    await pod.sandbox.nft(guardRules)
+    expect({ code, said }).toEqual({
+      code: 0,
+      said: expect.stringMatching(
+        /^the sidecar was not heard of, nothing could be proved: DNS over UDP to another server/,
+      ),
+    })
   },
   selfTestsMs,
 )
@@ -100,6 +115,35 @@ test(
     await pod.sidecar.start()
     expect(await first).toMatchObject({ code: 0, said: expect.stringMatching(/^12 ways out were tried/) })
     expect(await page()).toBe('the page')
+  },
+  selfTestsMs,
+)
+
+test(
+  'a guard that is lost while the sidecar is away is found out by what is sent to nobody',
+  async () => {
+    await pod.sidecar.kill()
+    await pod.sandbox.nft('flush ruleset')
+    const { code, said } = await pod.verify('again')
+    await pod.sandbox.nft(guardRules)
+    await pod.sidecar.start()
+    expect({ code, said }).toEqual({
+      code: 1,
+      said: expect.stringMatching(/^\d of 12 ways out are open: UDP 443 over IPv4 \(datagrams were sent\)/),
+    })
+    expect(await page()).toBe('NotContained')
+    expect((await pod.verify()).code).toBe(0)
+  },
+  selfTestsMs,
+)
+
+test(
+  'an agent that holds more connections than the sidecar serves proves nothing and is no way out',
+  async () => {
+    await pod.agent.value('hold', { count: 2100 })
+    const { code, said } = await pod.verify('again')
+    await pod.agent.value('release')
+    expect({ code, said }).toEqual({ code: 0, said: expect.stringMatching(/^the sidecar was not heard of/) })
   },
   selfTestsMs,
 )

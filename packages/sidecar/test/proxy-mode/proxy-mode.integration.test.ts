@@ -1,6 +1,6 @@
 // A pod without guard: the real sidecar and the real verify in a network namespace, and clients that go by variables.
 import { once } from 'node:events'
-import { chownSync, mkdirSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { sidecarPorts } from '@chaperone/guard'
@@ -54,6 +54,7 @@ const verify = (address: string, ...mode: readonly 'again'[]) =>
     CHAPERONE_TRUST_DIR: join(own, 'trust'),
     CHAPERONE_VERIFY_DIR: join(own, 'verify'),
     CHAPERONE_TERMINATION_LOG: '/dev/null',
+    CHAPERONE_FIRST_PROCESS: readFileSync('/proc/1/comm', 'utf8').trimEnd(),
     CHAPERONE_INTERCEPTION: 'Proxy',
     HTTPS_PROXY: address,
   })

@@ -16,7 +16,7 @@ export interface PodSandbox {
   readonly directory: string
   /** Where programs in the pod find this checkout: as in an image, not in somebody's home. */
   readonly root: string
-  /** Applies a rule set, as the guard container does; rejects with what nft says. */
+  /** Applies a rule set, as the container of verify does; rejects with what nft says. */
   nft(rules: string): Promise<void>
   /** Runs a program of iproute2 or procps to its end, as root. */
   run(place: Place, command: string, ...args: readonly string[]): Promise<string>

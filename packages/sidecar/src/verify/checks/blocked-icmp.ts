@@ -1,5 +1,5 @@
 import koffi from 'koffi'
-import { contained, elsewhere, escaped, type Check } from './check.ts'
+import { contained, elsewhere, sent as sentOut, type Check } from './check.ts'
 
 /** linux/socket.h, linux/in.h; a datagram socket sends echo requests without any capability (icmp(7)). */
 const family = 2
@@ -28,6 +28,6 @@ export const blockedIcmp: Check = {
     ])
     const sent = sendto(fd, echoRequest, echoRequest.length, 0, address, address.length)
     close(fd)
-    return Promise.resolve(sent < 0 ? contained('not sent') : escaped('an echo request was sent'))
+    return Promise.resolve(sent < 0 ? contained('not sent') : sentOut('an echo request was sent'))
   },
 }

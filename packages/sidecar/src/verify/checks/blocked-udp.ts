@@ -1,6 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { isIP } from 'node:net'
-import { contained, escaped, isRefusedLocally, type Check } from './check.ts'
+import { contained, escaped, isRefusedLocally, sent, type Check } from './check.ts'
 
 /** A few are led to the sidecar, which records who sent them (packages/guard); the next is refused. */
 const attempts = 16
@@ -17,7 +17,7 @@ export function blockedUdp(name: string, address: string, port: number): Check {
         if (isRefusedLocally(code)) return contained(`not sent: ${code ?? ''}`)
         if (code !== undefined) return escaped(code)
       }
-      return escaped('datagrams were sent')
+      return sent('datagrams were sent')
     },
   }
 }

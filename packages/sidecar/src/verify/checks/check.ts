@@ -12,8 +12,8 @@ export interface CheckWorld {
 /** `detail` says what was seen, for the person who reads the pod's status. */
 export interface CheckResult {
   readonly contained: boolean
-  /** The sidecar was met, so that it is there. */
-  readonly met?: true
+  /** Something was sent to nobody: out it went, be the sidecar there or not. */
+  readonly certain?: true
   /** It may have been the sidecar, too busy to be met: neither contained nor a way out. */
   readonly unclear?: true
   readonly detail: string
@@ -33,6 +33,6 @@ export function isRefusedLocally(code: string | undefined): boolean {
 }
 
 export const contained = (detail: string): CheckResult => ({ contained: true, detail })
-export const met = (detail: string): CheckResult => ({ contained: true, met: true, detail })
 export const unclear = (detail: string): CheckResult => ({ contained: false, unclear: true, detail })
 export const escaped = (detail: string): CheckResult => ({ contained: false, detail })
+export const sent = (detail: string): CheckResult => ({ contained: false, certain: true, detail })

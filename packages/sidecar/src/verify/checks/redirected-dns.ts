@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { isIP } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { probeQuestionName } from '../probe.ts'
-import { contained, escaped, isRefusedLocally, met, unclear, type Check, type CheckResult } from './check.ts'
+import { contained, escaped, isRefusedLocally, unclear, type Check, type CheckResult } from './check.ts'
 import { connected } from './redirected-tcp.ts'
 
 const timeoutMs = 5000
@@ -44,7 +44,7 @@ class Unanswered extends Error {}
 function judge(answer: Buffer): CheckResult {
   const isOurs =
     answer.length >= headerBytes && answer.readUInt16BE(0) === queryId && (answer.readUInt16BE(2) & 0xf) === 0
-  return isOurs ? met('answered by the sidecar') : escaped('answered by somebody else')
+  return isOurs ? contained('answered by the sidecar') : escaped('answered by somebody else')
 }
 
 function hasGlobalIpv6(): boolean {

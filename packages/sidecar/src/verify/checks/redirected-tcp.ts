@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import { probeName } from '../probe.ts'
-import { contained, escaped, isRefusedLocally, met, unclear, type Check } from './check.ts'
+import { contained, escaped, isRefusedLocally, unclear, type Check } from './check.ts'
 
 const timeoutMs = 5000
 
@@ -19,13 +19,13 @@ export function redirectedTcp(name: string, address: string, port: number): Chec
         socket = await connected(address, port)
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
-        return isRefusedLocally(code)
-          ? contained(`not sent: ${code ?? ''}`)
-          : escaped(`not met by the sidecar: ${code ?? 'timeout'}`)
+        if (isRefusedLocally(code)) return contained(`not sent: ${code ?? ''}`)
+        // A sidecar with more connections than it serves resets the next.
+        return code === 'ECONNRESET' ? unclear(code) : escaped(`not met by the sidecar: ${code ?? 'timeout'}`)
       }
       try {
         ;(await secured(socket, caPem)).destroy()
-        return met('met by the sidecar')
+        return contained('met by the sidecar')
       } catch (error) {
         const code = (error as NodeJS.ErrnoException).code ?? 'no TLS'
         return silence.has(code) ? unclear(`accepted, and then ${code}`) : escaped(`met by somebody else: ${code}`)
