@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { interceptions, parseInterception, type Interception } from '@chaperone/api'
 import { sidecarPorts } from '@chaperone/guard'
 import { ConfigError } from './errors.ts'
+import { waiting } from './verify/first-process.ts'
 
 export type ControlAddress =
   { readonly kind: 'https'; readonly url: URL; readonly ca: string } | { readonly kind: 'unix'; readonly path: string }
@@ -128,7 +129,7 @@ export function parseVerifyConfig(env: Environment): VerifyConfig {
   const trustDir = reader.required('CHAPERONE_TRUST_DIR')
   const verifyDir = reader.required('CHAPERONE_VERIFY_DIR')
   const terminationLog = reader.text('CHAPERONE_TERMINATION_LOG') ?? defaultTerminationLog
-  const firstProcess = reader.text('CHAPERONE_FIRST_PROCESS') ?? 'catatonit'
+  const firstProcess = reader.text('CHAPERONE_FIRST_PROCESS') ?? waiting
   const proxy = interception(reader) === 'Proxy' ? proxyUrl(reader) : undefined
   if (reader.problems.length > 0) throw new ConfigError(reader.problems)
   return { trustDir, verifyDir, terminationLog, firstProcess, ...(proxy === undefined ? {} : { proxy }) }

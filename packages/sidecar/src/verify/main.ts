@@ -4,7 +4,7 @@
 //   verify.mjs again   later: ends with 1 when there is reason to put the guard up again, which the kubelet does
 import { errorText, systemClock } from '@chaperone/core'
 import { sidecarPorts } from '@chaperone/guard'
-import { parseVerifyConfig, processEnvironment, type VerifyConfig } from '../config.ts'
+import { parseVerifyConfig, processEnvironment } from '../config.ts'
 import { checks } from './checks/index.ts'
 import { endContainer, firstProcessIs } from './first-process.ts'
 import { forgetPassedTest, runVerify, type Verdict } from './run-verify.ts'
@@ -15,7 +15,8 @@ import { verifyProxy } from './verify-proxy.ts'
 const clock = systemClock
 const write = (line: string): void => void process.stderr.write(`${line}\n`)
 
-async function verify({ proxy, firstProcess, ...config }: VerifyConfig, isAgain: boolean): Promise<Verdict> {
+async function verify(isAgain: boolean): Promise<Verdict> {
+  const { proxy, firstProcess, ...config } = parseVerifyConfig(processEnvironment)
   const sidecarListens = () => listensOnLoopback(proxy === undefined ? sidecarPorts.transparent : sidecarPorts.proxy)
   const test = () =>
     proxy === undefined
@@ -26,16 +27,12 @@ async function verify({ proxy, firstProcess, ...config }: VerifyConfig, isAgain:
   return verifyFirst({ test, guardIsUp: () => firstProcessIs(firstProcess), sidecarListens, clock, write })
 }
 
-try {
-  const isAgain = process.argv[2] === 'again'
-  const config = parseVerifyConfig(processEnvironment)
-  const verdict = await verify(config, isAgain)
-  const isGood = verdict === 'passed' || (isAgain && verdict === 'unproved')
-  if (!isGood && !isAgain) await endContainer(config.firstProcess)
-  process.exitCode = isGood ? 0 : 1
-} catch (error) {
+const isAgain = process.argv[2] === 'again'
+const verdict = await verify(isAgain).catch((error: unknown): Verdict => {
   write(`the self-test could not run: ${errorText(error)}`)
-  process.exitCode = 1
-}
+  return 'unproved'
+})
+const isGood = verdict === 'passed' || (isAgain && verdict === 'unproved')
+if (!isGood && !isAgain) await endContainer()
 // A socket that nobody closes must not outlive the verdict.
-process.exit()
+process.exit(isGood ? 0 : 1)
