@@ -24,6 +24,9 @@ const flowMark = '0x4348'
  * without an owner, and never begins a connection, as the kernel does for nobody with SYN cookies. For the same reason only
  * the sidecar can answer on the health port, and nothing is won by squatting on it.
  *
+ * The sidecar's questions to the name server are flows of a zone of their own, as Istio's are: a question of the agent from a
+ * port that the sidecar has just asked from would belong to that flow, and not be redirected.
+ *
  * Of neighbour discovery (RFC 4861) what the kernel itself needs may pass; not MLD, whose reports carry bits of the
  * agent's choice, nor solicitations from a raw socket, which has an owner.
  */
@@ -34,6 +37,10 @@ export function podRules({ proxyUid, inboundPorts }: PodRules): string {
   return `add table inet chaperone
 delete table inet chaperone
 table inet chaperone {
+  chain own_questions {
+    type filter hook output priority -300; policy accept;
+    meta skuid ${proxyUid} udp dport 53 ct original zone set 1
+  }
   chain flow_mark {
     type filter hook output priority -150; policy accept;
     meta skuid ${proxyUid} ct mark set ${flowMark}

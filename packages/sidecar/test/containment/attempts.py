@@ -387,11 +387,12 @@ def query_for(name, kind="A"):
     return b"\x43\x48\x01\0\0\x01\0\0\0\0\0\0" + labels + struct.pack("!BHH", 0, TYPES[kind], 1)
 
 
-def ask(name, kind="A", server="10.77.0.1", transport="udp"):
+def ask(name, kind="A", server="10.77.0.1", transport="udp", from_port=0):
     """Gives the response code and the number of answers."""
     query = query_for(name, kind)
     with socket.socket(family_of(server), socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM) as s:
         s.settimeout(PATIENCE_S)
+        s.bind(("", from_port))
         s.connect((server, 53))
         s.send(query if transport == "udp" else struct.pack("!H", len(query)) + query)
         answer = s.recv(4096)[0 if transport == "udp" else 2 :]

@@ -26,6 +26,8 @@ export interface ContainedPod {
   readonly rootAgent: PythonActor
   /** Somebody with CAP_NET_RAW, as a default container has it and ours must not. */
   readonly rawAgent: PythonActor
+  /** With the uid of the sidecar, as the sidecar's own socket has it. */
+  readonly asSidecar: PythonActor
   readonly outside: PythonActor
   readonly sidecar: Sidecar
   /** The folder of the sidecar's volumes, which no other container mounts. */
@@ -107,6 +109,7 @@ async function fill(sandbox: PodSandbox, isVerified: boolean): Promise<Contained
     agent: await agentOf({ uid: agentUid }),
     rootAgent: await agentOf({ uid: 0 }),
     rawAgent: await agentOf({ uid: agentUid, capabilities: ['net_raw'] }),
+    asSidecar: await agentOf({ uid: proxyUid }),
     outside: await sandbox.actor('outside', root, fileOf('outside.py')),
     sidecar: sidecarIn(sandbox, own, { director, environment: isVerified ? { CHAPERONE_VERIFY_DIR: verifyDir } : {} }),
     volumes: own,

@@ -142,6 +142,16 @@ const onRecord = (vector: 'quic' | 'udp', family: 'v4' | 'v6') =>
     )
   })
 
+/** Another each time: a flow is remembered for minutes. */
+let nextQuestioner = 40_100
+
+const portTakenOver = works('a question from a port that the sidecar has just asked from is answered', async (pod) => {
+  const question = { name: 'steady.test', from_port: nextQuestioner++ }
+  await pod.asSidecar.value('ask', question)
+  const outcome = await pod.agent.call('ask', question)
+  return outcome.kind === 'done' && isAnswered(outcome.value) ? [] : [`the agent got ${JSON.stringify(outcome)}`]
+})
+
 /** Programs need not wait for an answer that never comes. */
 const toldAtOnce = (port: number) =>
   works(`of many datagrams to port ${port} most are refused at once`, async ({ agent }) => {
@@ -176,6 +186,7 @@ export const mustWork: readonly Vector[] = [
     (pod) => pod.sandbox.run('outside', 'ip', '-6', 'neigh', 'flush', 'dev', 'eth0'),
   ),
   gives('DNS over UDP is answered', 'ask', { name: 'steady.test' }, isAnswered),
+  portTakenOver,
   gives('DNS over TCP is answered', 'ask', { name: 'steady.test', transport: 'tcp' }, isAnswered),
   gives(
     'DNS over IPv6 is answered, whatever the server',
