@@ -164,14 +164,14 @@ describe('a guard that lets datagrams out all of a sudden', () => {
 describe('an agent whose guard is changed before the first self-test', () => {
   test('does not start until it holds', async () => {
     const shell = await verifyProcess()
-    await kubectl.apply(agentPod(namespace, 'late'))
-    const uid = await kubectl('get', 'pod', '-n', namespace, 'late', '-o', 'jsonpath={.metadata.uid}')
-    // As soon as there are rules; the self-test waits half a second more for the sidecar.
+    // From before there is a pod: as soon as it has rules, and half a second before its sidecar can be met.
     const inPod = `nsenter --target ${shell} --mount --net=/proc/$pid/ns/net /usr/sbin/nft`
-    const [any, broken] = [uid.replaceAll('-', '[-_]'), 'delete chain inet chaperone contain']
-    await node.run(
-      `until pid=$(grep -Els 'pod${any}' /proc/[0-9]*/cgroup | head -1 | cut -d/ -f3); [ -n "$pid" ] && ${inPod} '${broken}' 2>/dev/null; do sleep 0.05; done`,
+    const broken = 'delete chain inet chaperone contain'
+    const breaking = node.run(
+      `until pid=$(grep -zls '^HOSTNAME=late$' /proc/[0-9]*/environ | head -1 | cut -d/ -f3); [ -n "$pid" ] && ${inPod} '${broken}' 2>/dev/null; do sleep 0.02; done`,
     )
+    await kubectl.apply(agentPod(namespace, 'late'))
+    await breaking
     await kubectl('wait', '-n', namespace, '--for=condition=Ready', 'pod/late', '--timeout=120s')
     expect(await warnings(namespace, 'late')).toContain('PostStartHook failed')
     const { status } = JSON.parse(await kubectl('get', 'pod', '-n', namespace, 'late', '-o', 'json')) as {
