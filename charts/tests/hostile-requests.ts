@@ -1,6 +1,9 @@
 import type { KubeCall } from '@chaperone/testkit'
 import { hazards, proxyHazards } from './hazards.ts'
-import { forged, forgedGuards, forgedProxies, rules } from './forgeries.ts'
+import { forgedAgents } from './forged-agents.ts'
+import { forgedContainers } from './forged-containers.ts'
+import { forgedGuards, forgedProxies } from './forged-modes.ts'
+import { rules } from './forgery.ts'
 import { injectedPod, workload } from './injected-pod.ts'
 
 export type Injection = 'enabled' | 'required' | 'none'
@@ -46,6 +49,9 @@ const bare = {
   spec: { containers: [{ name: 'main', image: 'agent' }] },
 }
 const claiming = (metadata: object) => ({ ...bare, metadata: { name: 'x', ...metadata } })
+
+/** In either mode. */
+const forged = [...forgedContainers, ...forgedAgents]
 
 const createPods: readonly HostileRequest[] = [
   {
